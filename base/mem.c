@@ -38,7 +38,7 @@ char *mem_dup_n(const char *text, size_t size)
 void *mem_grow(void *memory, size_t count, size_t size)
 {
     CHECK(size == 0 || count <= SIZE_MAX / size);
-    void *grown = realloc(memory, count * size ? count * size : 1);
+    void *grown = realloc(memory, count > 0 && size > 0 ? count * size : 1);
     CHECK(grown);
     return grown;
 }
