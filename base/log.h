@@ -42,10 +42,12 @@ bool log_enabled(log_level_t level);
             log_write(level, __VA_ARGS__);                                                                         \
     } while (0)
 
+/* `event` is a string literal, `format` yields the key=value text; NULL = no fields. What is above 2 KiB is cut. */
 void log_write(log_level_t level, const char *event, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Text from outside, made safe for a log line: control bytes, quotes and backslashes escaped, cut at 64 bytes,
- * quoted if it has a space. The memory is the thread's own, good for four calls. */
+/* Text from outside, made safe for a log line: cut at 64 bytes ("..."), and put into quotes, escaped as a JSON
+ * string, unless it is one word of printable ASCII. A byte that is not UTF-8 becomes \u00NN. The memory is the
+ * thread's own, good for four calls. */
 const char *log_safe(span_t text);
 
 #endif
