@@ -1,8 +1,8 @@
 /* protocol/position - a place in a channel's stream: (epoch, offset).
  * Thread: any; pure.
  *
- * Offsets are dense from 1; 0 is before the first. An epoch is 8 letters [A-Za-z], random, new whenever the continuity of
- * a channel is lost; two positions compare only within one epoch. As text: "abcdEFGH:42".
+ * Offsets are dense from 1; 0 is before the first. An epoch is 8 letters [A-Za-z], random, new whenever the
+ * continuity of a channel is lost; two positions compare only within one epoch. As text: "abcdEFGH:42".
  */
 #ifndef HEDDLE_PROTOCOL_POSITION_H
 #define HEDDLE_PROTOCOL_POSITION_H
@@ -32,14 +32,17 @@ static inline span_t position_epoch(const position_t *p)
     return span_new(p->epoch, position_known(*p) ? EPOCH_SIZE : 0);
 }
 
-/* An epoch from 64 random bits. */
+/* Writes an epoch of 64 random bits; the offset stays. */
 void position_new_epoch(position_t *self, uint64_t random);
 
-/* Takes an epoch from outside: empty = none. ERR_MALFORMED if it is not 8 letters. */
+/* Takes an epoch from outside: empty = none. ERR_MALFORMED if it is not 8 letters (and then the
+ * old one stays). The offset stays. */
 int position_set_epoch(position_t *self, span_t epoch);
 
 /* Writes "epoch:offset" with a NUL; "" for none. Returns out. */
 const char *position_print(position_t self, char out[POSITION_TEXT_SIZE]);
-int position_parse(span_t text, position_t *out); /* ERR_MALFORMED */
+
+/* Reads exactly what position_print writes, so "" is none. ERR_MALFORMED, and then *out stays. */
+int position_parse(span_t text, position_t *out);
 
 #endif
