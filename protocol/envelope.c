@@ -1,0 +1,216 @@
+#include "protocol/envelope.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "protocol/codec.h"
+
+typedef enum field_type { UINT, TEXT, DATA, LIST, NAME } field_type_t;
+
+typedef struct field {
+    uint8_t type;    /* a field_type_t */
+    uint16_t offset; /* in envelope_t */
+    uint32_t max;    /* bytes */
+} field_t;
+
+typedef struct kind {
+    const char *name; /* NULL = a number that is no kind */
+    bool link;
+    uint8_t count;
+    const field_t *fields;
+} kind_t;
+
+/* One static table of fields for each kind: `fields_pub[]`. */
+#define LINK                       true
+#define FLOW                       false
+#define FIELD_ROW(type, name, max) {type, (uint16_t)offsetof(row_t, name), max},
+#define KIND_FIELDS(NAME, member, code, layer, FIELDS, text) \
+    static const field_t *fields_of_##member(uint8_t *count) \
+    {                                                        \
+        typedef envelope_##member##_t row_t;                 \
+        static const field_t fields[] = {FIELDS(FIELD_ROW)}; \
+        *count = sizeof fields / sizeof fields[0];           \
+        return fields;                                       \
+    }
+ENVELOPE_KINDS(KIND_FIELDS)
+
+#define KIND_LIMIT 32u
+
+static bool find_kind(uint64_t code, kind_t *out)
+{
+    switch (code) {
+#define KIND_CASE(NAME, member, code, layer, FIELDS, text) \
+    case code: {                                           \
+        *out = (kind_t){#NAME, layer, 0, NULL};            \
+        out->fields = fields_of_##member(&out->count);     \
+        return true;                                       \
+    }
+        ENVELOPE_KINDS(KIND_CASE)
+    default: return false;
+    }
+}
+
+const char *envelope_kind_name(unsigned code)
+{
+    kind_t kind;
+    return find_kind(code, &kind) ? kind.name : "?";
+}
+
+bool envelope_is_link(envelope_kind_t code)
+{
+    kind_t kind;
+    return find_kind(code, &kind) && kind.link;
+}
+
+/* The union's members all start at the same place. */
+#define BODY offsetof(envelope_t, seek)
+
+static void encode_field(buf_t *out, const field_t *field, const uint8_t *body)
+{
+    const void *at = body + field->offset;
+    if (field->type == UINT) {
+        codec_write_uint(out, *(const uint64_t *)at);
+        return;
+    }
+    span_t span = *(const span_t *)at;
+    CHECK(span.size <= field->max);
+    if (field->type == DATA)
+        codec_write_data(out, span);
+    else if (field->type != LIST)
+        codec_write_text(out, span);
+    else if (span.size)
+        buf_append_span(out, span);
+    else
+        codec_write_array(out, 0);
+}
+
+void envelope_encode(buf_t *out, const envelope_t *envelope)
+{
+    kind_t kind;
+    bool known = find_kind(envelope->kind, &kind);
+    CHECK(known);
+    codec_write_array(out, 1u + kind.count);
+    codec_write_uint(out, envelope->kind);
+    for (size_t i = 0; i < kind.count; i++)
+        encode_field(out, &kind.fields[i], (const uint8_t *)envelope + BODY);
+}
+
+static int decode_field(span_t *rest, const field_t *field, uint8_t *body)
+{
+    void *at = body + field->offset;
+    int err = ERR_TYPE;
+    switch ((field_type_t)field->type) {
+    case UINT: return codec_read_uint(rest, at);
+    case TEXT: return codec_read_text(rest, field->max, at);
+    case DATA: return codec_read_data(rest, field->max, at);
+    case LIST: return codec_read_list(rest, field->max, at);
+    case NAME:
+        err = codec_read_text(rest, field->max, at);
+        return err ? err : channel_name_check(*(span_t *)at);
+    }
+    return err;
+}
+
+static int skip_values(span_t *rest, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int err = codec_skip(rest);
+        if (err)
+            return err;
+    }
+    return OK;
+}
+
+int envelope_decode(span_t *rest, envelope_t *out)
+{
+    uint32_t count;
+    uint64_t code;
+    int err = codec_read_array(rest, &count);
+    if (err)
+        return err;
+    if (count == 0)
+        return ERR_MALFORMED;
+    err = codec_read_uint(rest, &code);
+    if (err)
+        return err;
+    kind_t kind;
+    if (!find_kind(code, &kind)) {
+        err = skip_values(rest, count - 1);
+        return err ? err : ERR_UNKNOWN;
+    }
+    memset(out, 0, sizeof *out);
+    out->kind = (envelope_kind_t)code;
+    uint32_t known = count - 1 < kind.count ? count - 1 : kind.count;
+    for (uint32_t i = 0; i < known; i++) {
+        err = decode_field(rest, &kind.fields[i], (uint8_t *)out + BODY);
+        if (err)
+            return err;
+    }
+    return skip_values(rest, count - 1 - known);
+}
+
+/* --- the link header --- */
+
+/* Places within the prefix; each wide integer is 9 bytes. */
+#define AT_VERSION     (LINK_TOPIC_SIZE + 1u)
+#define AT_SOURCE      (AT_VERSION + 1u)
+#define AT_SESSION     (AT_SOURCE + 9u)
+#define AT_SEQ         (AT_SESSION + 9u)
+#define AT_ACK_SESSION (AT_SEQ + 9u)
+#define AT_ACK         (AT_ACK_SESSION + 9u)
+_Static_assert(AT_ACK + 9u == LINK_PREFIX_SIZE, "the header's places add up");
+
+static void write_topic(uint8_t *out, uint64_t topic)
+{
+    for (int i = 0; i < 8; i++)
+        out[i] = (uint8_t)(topic >> (56 - 8 * i));
+}
+
+void link_header_write(uint8_t *out, uint64_t topic, const link_header_t *header)
+{
+    CHECK(header->version < 128);
+    write_topic(out, topic);
+    out[LINK_TOPIC_SIZE] = 0x96; /* an array of six */
+    out[AT_VERSION] = (uint8_t)header->version;
+    codec_patch_uint_wide(out + AT_SOURCE, header->source);
+    codec_patch_uint_wide(out + AT_SESSION, header->session);
+    codec_patch_uint_wide(out + AT_SEQ, header->seq);
+    link_header_patch_ack(out, header->ack_session, header->ack);
+}
+
+void link_header_patch_ack(uint8_t *prefix, uint64_t ack_session, uint64_t ack)
+{
+    codec_patch_uint_wide(prefix + AT_ACK_SESSION, ack_session);
+    codec_patch_uint_wide(prefix + AT_ACK, ack);
+}
+
+static int read_topic(span_t *rest, uint64_t *topic)
+{
+    if (rest->size < LINK_TOPIC_SIZE)
+        return ERR_TRUNCATED;
+    *topic = 0;
+    for (size_t i = 0; i < LINK_TOPIC_SIZE; i++)
+        *topic = *topic << 8 | rest->data[i];
+    *rest = span_skip(*rest, LINK_TOPIC_SIZE);
+    return OK;
+}
+
+int link_header_read(span_t *rest, uint64_t *topic, link_header_t *out)
+{
+    uint64_t *const fields[] = {&out->source, &out->session, &out->seq, &out->ack_session, &out->ack};
+    size_t known = sizeof fields / sizeof fields[0];
+    uint32_t count = 0;
+    int err = read_topic(rest, topic);
+    if (!err)
+        err = codec_read_array(rest, &count);
+    if (!err && count < 1 + known)
+        err = ERR_MALFORMED;
+    if (!err)
+        err = codec_read_uint(rest, &out->version);
+    for (size_t i = 0; !err && i < known; i++)
+        err = codec_read_uint(rest, fields[i]);
+    if (!err)
+        err = skip_values(rest, count - 1 - (uint32_t)known);
+    if (!err && out->version != WIRE_VERSION)
+        err = ERR_VERSION;
+    return err;
+}

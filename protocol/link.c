@@ -1,0 +1,641 @@
+#include "protocol/link.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "protocol/send_queue.h"
+
+#define SOFTWARE "heddle " HEDDLE_VERSION
+
+/* After so many bytes an acknowledgement does not wait for its delay: far below any window, many batches. */
+#define ACK_BYTES (256u * 1024)
+
+/* Sent again in one go when a gap is reported; acknowledgements then call for the rest. */
+#define RESEND_BURST (1024u * 1024)
+
+/* A batch that has grown so far is not held back for pacing any more. */
+#define PACED_BYTES (16u * 1024)
+
+/* A refused initiator asks so many times less often. */
+#define REFUSED_FACTOR 25u
+
+struct link {
+    const link_identity_t *self;     /* borrowed */
+    const link_settings_t *settings; /* borrowed */
+    const link_events_t *events;     /* borrowed */
+    link_session_fn *session_fn;
+    void *context; /* borrowed */
+    void *user;    /* the owner's */
+
+    uint64_t peer;
+    char peer_name[NODE_NAME_MAX + 1];
+    node_role_t peer_role;
+    bool initiator;
+    bool refused;
+    link_state_t state;
+    uint64_t session;      /* mine; 0 before the first */
+    uint64_t peer_session; /* theirs; 0 = not known */
+
+    /* sending */
+    send_queue_t queue;
+    buf_t scratch;        /* where link_send encodes */
+    uint64_t last_sent;   /* us; anything at all */
+    uint64_t last_flush;  /* us; a numbered message, for pacing */
+    uint64_t resend_at;   /* us; 0 = nothing waits for an acknowledgement */
+    uint64_t resend_wait; /* us; the current backoff */
+
+    /* receiving */
+    uint64_t received;     /* all up to here have arrived here */
+    uint64_t last_heard;   /* us */
+    uint64_t ack_due;      /* us; 0 = no acknowledgement is owed */
+    size_t ack_bytes;      /* received since the last acknowledgement */
+    uint64_t asked_resend; /* the number that was asked for last */
+    uint64_t asked_at;     /* us */
+
+    uint64_t greet_at; /* us; the next HELLO */
+    link_counts_t counts;
+};
+
+/* --- state --- */
+
+#define BIT(state) (1u << LINK_##state)
+
+static const unsigned legal[] = {
+    [LINK_GREETING] = BIT(UP) | BIT(DOWN),
+    [LINK_UP] = BIT(SUSPECT) | BIT(GREETING) | BIT(DOWN),
+    [LINK_SUSPECT] = BIT(UP) | BIT(GREETING) | BIT(DOWN),
+    [LINK_DOWN] = BIT(UP), /* a HELLO revives the accepting side */
+};
+
+static void go(link_t *self, link_state_t next) /* the only writer of state */
+{
+    CHECK(legal[self->state] >> next & 1u);
+    self->state = next;
+}
+
+const char *link_state_name(link_state_t state)
+{
+    static const char *const names[] = {
+#define STATE_NAME(name) #name,
+        LINK_STATES(STATE_NAME)
+#undef STATE_NAME
+    };
+    return (size_t)state < sizeof names / sizeof names[0] ? names[state] : "?";
+}
+
+/* Forgets the conversation so far; both directions start from nothing. */
+static void start_session(link_t *self, uint64_t peer_session, uint64_t now_us)
+{
+    send_queue_clear(&self->queue);
+    self->session = self->session_fn(self->context);
+    self->peer_session = peer_session;
+    self->received = 0;
+    self->resend_at = self->ack_due = 0;
+    self->resend_wait = self->settings->resend_us;
+    self->ack_bytes = 0;
+    self->asked_resend = self->asked_at = 0;
+    self->last_flush = 0;
+    self->last_heard = now_us;
+}
+
+link_t *link_new(const link_options_t *options, uint64_t now_us)
+{
+    link_t *self = mem_new(sizeof *self);
+    self->self = options->self;
+    self->settings = options->settings;
+    self->events = options->events;
+    self->session_fn = options->session;
+    self->context = options->context;
+    self->peer = options->peer;
+    self->initiator = options->initiator;
+    self->state = options->initiator ? LINK_GREETING : LINK_DOWN;
+    send_queue_init(&self->queue);
+    self->last_sent = self->last_heard = self->greet_at = now_us;
+    if (self->initiator)
+        start_session(self, 0, now_us);
+    return self;
+}
+
+void link_destroy(link_t **self_p)
+{
+    link_t *self = *self_p;
+    if (!self)
+        return;
+    *self_p = NULL;
+    send_queue_clear(&self->queue);
+    buf_fini(&self->scratch);
+    mem_free(self);
+}
+
+/* --- accessors --- */
+
+void link_set_user(link_t *self, void *user)
+{
+    self->user = user;
+}
+
+void *link_user(const link_t *self)
+{
+    return self->user;
+}
+
+link_state_t link_state(const link_t *self)
+{
+    return self->state;
+}
+
+bool link_is_up(const link_t *self)
+{
+    return self->state == LINK_UP || self->state == LINK_SUSPECT;
+}
+
+uint64_t link_peer(const link_t *self)
+{
+    return self->peer;
+}
+
+const char *link_peer_name(const link_t *self)
+{
+    return self->peer_name;
+}
+
+node_role_t link_peer_role(const link_t *self)
+{
+    return self->peer_role;
+}
+
+size_t link_held(const link_t *self)
+{
+    return self->queue.held;
+}
+
+bool link_is_initiator(const link_t *self)
+{
+    return self->initiator;
+}
+
+const link_counts_t *link_counts(const link_t *self)
+{
+    return &self->counts;
+}
+
+/* --- sending --- */
+
+void link_write_reset(buf_t *out, const link_identity_t *self, uint64_t peer, uint64_t theirs, int reason)
+{
+    link_header_t header = {WIRE_VERSION, self->id, 0, 0, theirs, 0};
+    link_header_write(buf_reserve(out, LINK_PREFIX_SIZE), peer, &header);
+    buf_advance(out, LINK_PREFIX_SIZE);
+    envelope_t reset = {.kind = KIND_RESET, .reset = {(uint64_t)-reason}};
+    envelope_encode(out, &reset);
+}
+
+static int emit(link_t *self, span_t message, uint64_t now_us)
+{
+    int err = self->events->send(self->context, self, message);
+    if (err)
+        return err;
+    self->last_sent = now_us;
+    self->counts.bytes_out += message.size;
+    return OK;
+}
+
+static void acknowledged(link_t *self)
+{
+    self->ack_due = 0;
+    self->ack_bytes = 0;
+}
+
+/* An unnumbered message with one envelope, or none: then it is a bare acknowledgement. Nobody keeps it; if it
+ * can't go now, the other side asks again. */
+static void send_control(link_t *self, const envelope_t *envelope, uint64_t now_us)
+{
+    buf_t message = {0};
+    link_header_t header = {WIRE_VERSION,       self->self->id, self->session, 0,
+                            self->peer_session, self->received};
+    link_header_write(buf_reserve(&message, LINK_PREFIX_SIZE), self->peer, &header);
+    buf_advance(&message, LINK_PREFIX_SIZE);
+    if (envelope)
+        envelope_encode(&message, envelope);
+    if (emit(self, buf_span(&message), now_us) == OK)
+        acknowledged(self);
+    buf_fini(&message);
+}
+
+/* Tells the other side that its session `theirs` is void. */
+static void send_reset(link_t *self, uint64_t theirs, int reason, uint64_t now_us)
+{
+    buf_t message = {0};
+    link_write_reset(&message, self->self, self->peer, theirs, reason);
+    (void)emit(self, buf_span(&message),
+               now_us); /* if it can't go, the next stray message calls for another */
+    buf_fini(&message);
+}
+
+static void send_hello(link_t *self, uint64_t now_us)
+{
+    envelope_t hello = {.kind = KIND_HELLO,
+                        .hello = {WIRE_VERSION, span_str(self->self->name), self->self->role,
+                                  span_str(self->self->cluster), SPAN(SOFTWARE)}};
+    send_control(self, &hello, now_us);
+    self->greet_at = now_us + self->settings->greet_us * (self->refused ? REFUSED_FACTOR : 1u);
+}
+
+static void send_welcome(link_t *self, uint64_t now_us)
+{
+    envelope_t welcome = {.kind = KIND_WELCOME,
+                          .welcome = {WIRE_VERSION, span_str(self->self->name), self->self->role,
+                                      span_str(self->self->cluster), SPAN(SOFTWARE),
+                                      self->settings->heartbeat_us, self->self->members,
+                                      self->self->namespaces}};
+    send_control(self, &welcome, now_us);
+}
+
+static void send_refuse(link_t *self, int code, const char *reason, uint64_t now_us)
+{
+    envelope_t refuse = {.kind = KIND_REFUSE, .refuse = {(uint64_t)-code, span_str(reason)}};
+    send_control(self, &refuse, now_us);
+}
+
+static int send_message(link_t *self, send_message_t *message, uint64_t now_us)
+{
+    link_header_t header = {WIRE_VERSION, self->self->id,     self->session,
+                            message->seq, self->peer_session, self->received};
+    link_header_write(message->bytes, self->peer, &header);
+    int err = emit(self, span_new(message->bytes, message->size), now_us);
+    if (err)
+        return err;
+    acknowledged(self);
+    if (!self->resend_at)
+        self->resend_at = now_us + self->resend_wait;
+    return OK;
+}
+
+static void send_unsent(link_t *self, uint64_t now_us)
+{
+    for (send_message_t *message; (message = send_queue_next_unsent(&self->queue)) != NULL;) {
+        if (send_message(self, message, now_us))
+            return;
+        send_queue_mark_sent(&self->queue);
+        self->counts.messages_out++;
+        self->last_flush = now_us;
+    }
+}
+
+int link_send_encoded(link_t *self, span_t envelope, uint64_t now_us)
+{
+    if (!link_is_up(self))
+        return ERR_CLOSED;
+    int err = send_queue_append(&self->queue, envelope, self->settings->window);
+    if (err)
+        return err;
+    self->counts.envelopes_out++;
+    if (self->queue.batch.size >= WIRE_BATCH) {
+        send_queue_close_batch(&self->queue);
+        send_unsent(self, now_us);
+    }
+    return OK;
+}
+
+int link_send(link_t *self, const envelope_t *envelope, uint64_t now_us)
+{
+    buf_clear(&self->scratch);
+    envelope_encode(&self->scratch, envelope);
+    return link_send_encoded(self, buf_span(&self->scratch), now_us);
+}
+
+static bool paced(const link_t *self, uint64_t now_us)
+{
+    return self->queue.batch.size < PACED_BYTES && now_us < self->last_flush + self->settings->flush_us;
+}
+
+void link_flush(link_t *self, uint64_t now_us)
+{
+    if (!link_is_up(self))
+        return;
+    if (!paced(self, now_us))
+        send_queue_close_batch(&self->queue);
+    send_unsent(self, now_us);
+    if (self->ack_due && (self->ack_bytes >= ACK_BYTES || now_us >= self->ack_due))
+        send_control(self, NULL, now_us);
+}
+
+/* --- the end of a session --- */
+
+static void end_session(link_t *self, int reason, uint64_t now_us)
+{
+    go(self, self->initiator ? LINK_GREETING : LINK_DOWN);
+    if (self->initiator)
+        start_session(self, 0, now_us);
+    else
+        send_queue_clear(&self->queue);
+    self->greet_at = now_us;
+    self->events->down(self->context, self, reason);
+}
+
+void link_reset(link_t *self, int reason, uint64_t now_us)
+{
+    if (!link_is_up(self))
+        return;
+    send_reset(self, self->peer_session, reason, now_us);
+    end_session(self, reason, now_us);
+}
+
+void link_close(link_t *self, const char *reason, uint64_t now_us)
+{
+    if (link_is_up(self)) {
+        send_queue_close_batch(&self->queue);
+        send_unsent(self, now_us);
+        envelope_t bye = {.kind = KIND_BYE, .bye = {span_str(reason)}};
+        send_control(self, &bye, now_us);
+    }
+    if (self->state != LINK_DOWN)
+        go(self, LINK_DOWN);
+    send_queue_clear(&self->queue);
+}
+
+/* --- receiving --- */
+
+static void take_ack(link_t *self, uint64_t ack, uint64_t now_us)
+{
+    if (!send_queue_ack(&self->queue, ack))
+        return;
+    self->resend_wait = self->settings->resend_us;
+    self->resend_at = send_queue_first_sent(&self->queue, 0) ? now_us + self->resend_wait : 0;
+}
+
+/* Sends again what was sent and is numbered `from` or more, as much as a burst holds. */
+static void resend(link_t *self, uint64_t from, size_t burst, uint64_t now_us)
+{
+    size_t bytes = 0;
+    send_message_t *message = send_queue_first_sent(&self->queue, from);
+    self->resend_at = message ? now_us + self->resend_wait : 0;
+    for (; message && bytes < burst; message = send_queue_next_sent(&self->queue, message)) {
+        if (send_message(self, message, now_us))
+            return;
+        self->counts.resent++;
+        bytes += message->size;
+    }
+}
+
+/* A message beyond the next one came, or the other side's count is ahead: asks for what is missing, once a
+ * while for the same number. */
+static void ask_resend(link_t *self, uint64_t now_us)
+{
+    uint64_t from = self->received + 1;
+    if (self->asked_resend == from && now_us < self->asked_at + self->settings->resend_us / 4)
+        return;
+    self->counts.gaps += self->asked_resend != from;
+    self->asked_resend = from;
+    self->asked_at = now_us;
+    envelope_t ask = {.kind = KIND_RESEND, .resend = {from}};
+    send_control(self, &ask, now_us);
+}
+
+static void learn_peer(link_t *self, span_t name, uint64_t role)
+{
+    size_t size = name.size < NODE_NAME_MAX ? name.size : NODE_NAME_MAX;
+    memcpy(self->peer_name, name.data, size);
+    self->peer_name[size] = '\0';
+    self->peer_role = role <= ROLE_TOOL ? (node_role_t)role : (node_role_t)0;
+}
+
+static int greeting_fault(const link_t *self, uint64_t protocol, span_t cluster)
+{
+    if (protocol != WIRE_VERSION)
+        return ERR_VERSION;
+    return span_is(cluster, self->self->cluster) ? OK : ERR_CLUSTER;
+}
+
+static void take_hello(link_t *self, const link_header_t *header, const envelope_t *envelope, uint64_t now_us)
+{
+    if (self->initiator || header->session < self->peer_session || header->session == 0) {
+        self->counts.stale++;
+        return;
+    }
+    if (header->session == self->peer_session && self->state != LINK_DOWN) {
+        send_welcome(self, now_us); /* ours was lost */
+        return;
+    }
+    int fault = greeting_fault(self, envelope->hello.protocol, envelope->hello.cluster);
+    if (fault) {
+        self->peer_session = header->session;
+        send_refuse(self, fault,
+                    fault == ERR_VERSION ? "this relay speaks another version" : "another cluster", now_us);
+        return;
+    }
+    if (link_is_up(self))
+        end_session(self, ERR_CLOSED, now_us);
+    if (self->state != LINK_DOWN) /* `down` may not have left it so */
+        return;
+    start_session(self, header->session, now_us);
+    learn_peer(self, envelope->hello.name, envelope->hello.role);
+    go(self, LINK_UP);
+    send_welcome(self, now_us);
+    self->events->up(self->context, self, envelope);
+}
+
+static void take_welcome(link_t *self, const link_header_t *header, const envelope_t *envelope)
+{
+    if (self->state != LINK_GREETING || !self->initiator || header->ack_session != self->session ||
+        header->session == 0 || greeting_fault(self, envelope->welcome.protocol, envelope->welcome.cluster)) {
+        self->counts.stale++;
+        return;
+    }
+    self->peer_session = header->session;
+    self->refused = false;
+    learn_peer(self, envelope->welcome.name, envelope->welcome.role);
+    go(self, LINK_UP);
+    self->events->up(self->context, self, envelope);
+}
+
+static void take_refuse(link_t *self, const link_header_t *header, const envelope_t *envelope)
+{
+    if (self->state != LINK_GREETING || header->ack_session != self->session)
+        return;
+    self->refused = true;
+    int code = envelope->refuse.code == (uint64_t)-ERR_CLUSTER ? ERR_CLUSTER : ERR_VERSION;
+    self->events->refused(self->context, self, code, envelope->refuse.reason);
+}
+
+/* Does the header belong to the conversation that is on? */
+static bool current(const link_t *self, const link_header_t *header)
+{
+    return link_is_up(self) && header->session == self->peer_session && header->ack_session == self->session;
+}
+
+static void take_control(link_t *self, const link_header_t *header, const envelope_t *envelope,
+                         uint64_t now_us)
+{
+    switch (envelope->kind) {
+    case KIND_HELLO: take_hello(self, header, envelope, now_us); return;
+    case KIND_WELCOME: take_welcome(self, header, envelope); return;
+    case KIND_REFUSE: take_refuse(self, header, envelope); return;
+    case KIND_RESET:
+        if (link_is_up(self) && header->ack_session == self->session)
+            end_session(self, ERR_CLOSED, now_us);
+        return;
+    default: break;
+    }
+    if (!current(self, header))
+        return;
+    switch (envelope->kind) {
+    case KIND_BEAT:
+        if (envelope->beat.last > self->received)
+            ask_resend(self, now_us);
+        return;
+    case KIND_RESEND: resend(self, envelope->resend.from, RESEND_BURST, now_us); return;
+    case KIND_BYE: end_session(self, ERR_CLOSED, now_us); return;
+    default: self->counts.unknown++; return;
+    }
+}
+
+/* The envelopes of one numbered message, in order, as long as the session lasts: an event may end it. */
+static void deliver(link_t *self, span_t rest, uint64_t now_us)
+{
+    uint64_t session = self->session;
+    while (rest.size && self->session == session && link_is_up(self)) {
+        envelope_t envelope;
+        int err = envelope_decode(&rest, &envelope);
+        if (err == ERR_UNKNOWN || (!err && envelope_is_link(envelope.kind))) {
+            self->counts.unknown++;
+            continue;
+        }
+        if (err) {
+            link_reset(self, ERR_MALFORMED, now_us);
+            return;
+        }
+        self->counts.envelopes_in++;
+        self->events->envelope(self->context, self, &envelope);
+    }
+}
+
+static void take_numbered(link_t *self, const link_header_t *header, span_t rest, uint64_t now_us)
+{
+    if (header->seq > self->received + 1) {
+        ask_resend(self, now_us);
+        return;
+    }
+    if (!self->ack_due)
+        self->ack_due = now_us + self->settings->ack_delay_us;
+    if (header->seq <= self->received) {
+        self->counts.duplicates++;
+        self->ack_due = now_us; /* the acknowledgement was lost: at once */
+        return;
+    }
+    self->received = header->seq;
+    self->ack_bytes += rest.size;
+    self->counts.messages_in++;
+    self->counts.bytes_in += rest.size + LINK_PREFIX_SIZE;
+    deliver(self, rest, now_us);
+}
+
+/* A numbered message of another conversation than the one that is on. An old one is late, no more. Otherwise
+ * the two sides disagree about what is on, and whoever can see that starts anew. */
+static void take_stray(link_t *self, const link_header_t *header, uint64_t now_us)
+{
+    self->counts.stale++;
+    if (header->session < self->peer_session)
+        return;
+    if (!self->initiator)
+        send_reset(self, header->session, ERR_CLOSED, now_us);
+    else if (link_is_up(self) && header->session > self->peer_session && header->ack_session == self->session)
+        end_session(self, ERR_CLOSED, now_us);
+}
+
+static void heard(link_t *self, uint64_t now_us)
+{
+    self->last_heard = now_us;
+    if (self->state == LINK_SUSPECT)
+        go(self, LINK_UP);
+}
+
+void link_receive(link_t *self, const link_header_t *header, span_t rest, uint64_t now_us)
+{
+    if (current(self, header)) {
+        heard(self, now_us);
+        take_ack(self, header->ack, now_us);
+    }
+    if (header->seq == 0) {
+        envelope_t envelope;
+        if (rest.size && envelope_decode(&rest, &envelope) == OK)
+            take_control(self, header, &envelope, now_us);
+        else if (rest.size)
+            self->counts.unknown++;
+    } else if (current(self, header)) {
+        take_numbered(self, header, rest, now_us);
+    } else {
+        take_stray(self, header, now_us);
+    }
+}
+
+/* --- time --- */
+
+static void give_up_or_suspect(link_t *self, uint64_t now_us)
+{
+    uint64_t silence = now_us > self->last_heard ? now_us - self->last_heard : 0;
+    if (silence >= self->settings->down_beats * self->settings->heartbeat_us)
+        link_reset(self, ERR_TIMEOUT, now_us);
+    else if (self->state == LINK_UP &&
+             silence >= self->settings->suspect_beats * self->settings->heartbeat_us)
+        go(self, LINK_SUSPECT);
+}
+
+static void beat(link_t *self, uint64_t now_us)
+{
+    envelope_t envelope = {.kind = KIND_BEAT, .beat = {send_queue_last_sent(&self->queue)}};
+    send_control(self, &envelope, now_us);
+    self->last_sent = now_us; /* also when it could not go: the next one is due a heartbeat later */
+}
+
+static void resend_oldest(link_t *self, uint64_t now_us)
+{
+    uint64_t longest = self->settings->heartbeat_us * 3;
+    self->resend_wait = self->resend_wait * 2 < longest ? self->resend_wait * 2 : longest;
+    resend(self, self->queue.acked + 1, 1, now_us);
+}
+
+void link_tick(link_t *self, uint64_t now_us)
+{
+    if (self->state == LINK_GREETING && now_us >= self->greet_at)
+        send_hello(self, now_us);
+    if (!link_is_up(self))
+        return;
+    give_up_or_suspect(self, now_us);
+    if (!link_is_up(self))
+        return;
+    if (self->resend_at && now_us >= self->resend_at)
+        resend_oldest(self, now_us);
+    link_flush(self, now_us);
+    if (now_us >= self->last_sent + self->settings->heartbeat_us)
+        beat(self, now_us);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t link_due(const link_t *self)
+{
+    if (self->state == LINK_GREETING)
+        return self->greet_at;
+    if (!link_is_up(self))
+        return UINT64_MAX;
+    uint64_t beats = self->state == LINK_UP ? self->settings->suspect_beats : self->settings->down_beats;
+    uint64_t due =
+        earlier(self->last_sent, UINT64_MAX - self->settings->heartbeat_us) + self->settings->heartbeat_us;
+    due = earlier(due, self->last_heard + beats * self->settings->heartbeat_us);
+    if (self->resend_at)
+        due = earlier(due, self->resend_at);
+    if (self->ack_due)
+        due = earlier(due, self->ack_due);
+    if (self->queue.batch.size || send_queue_next_unsent(&self->queue))
+        due = earlier(due, self->last_flush + self->settings->flush_us);
+    return due;
+}
+
+void link_excuse(link_t *self, uint64_t stall_us)
+{
+    self->last_heard += stall_us;
+}
