@@ -1,5 +1,5 @@
-/* protocol/websocket - RFC 6455: the opening handshake's rules, and frames both ways; for servers and for clients.
- * Thread: any; pure: bytes in, events out. A reader belongs to its connection.
+/* protocol/websocket - RFC 6455: the opening handshake's rules, and frames both ways; for servers and for
+ * clients. Thread: any; pure: bytes in, events out. A reader belongs to its connection.
  *
  * No extensions are negotiated. Why this is ours and not libwebsockets': docs/decisions/0002.
  */
@@ -17,10 +17,10 @@
 /* Is this a request to upgrade to anything at all (an Upgrade field, or a Sec-WebSocket-* field)? */
 bool websocket_is_upgrade(const http_head_t *head);
 
-/* 101 if every rule of the RFC holds; else the HTTP status to refuse with, and a sentence for people in `why`:
- * GET only (405), HTTP/1.1 only (505 for others), exactly one Host (400), Upgrade: websocket and nothing else (400; so
- * h2c never gets an answer but this), Connection: upgrade (400), version 13 (426), one key of 16 bytes in base64 (400),
- * no body (400). */
+/* 101 if every rule of the RFC holds; else the HTTP status to refuse with, and a sentence for people in
+ * `why`: GET only (405), HTTP/1.1 only (505 for others), exactly one Host (400), Upgrade: websocket and
+ * nothing else (400; so h2c never gets an answer but this), Connection: upgrade (400), version 13 (426), one
+ * key of 16 bytes in base64 (400), no body (400). */
 int websocket_check_request(const http_head_t *head, const char **why);
 
 void websocket_accept(span_t key, char out[WEBSOCKET_ACCEPT_SIZE + 1]);
@@ -38,8 +38,8 @@ typedef enum websocket_opcode {
 
 #define WEBSOCKET_HEADER_MAX 14u
 
-/* Writes a frame's header, FIN set, and returns its bytes (2 to 14). With `mask` NULL the frame is a server's; with a
- * mask it is a client's, and the payload is to be run through websocket_mask. */
+/* Writes a frame's header, FIN set, and returns its bytes (2 to 14). With `mask` NULL the frame is a
+ * server's; with a mask it is a client's, and the payload is to be run through websocket_mask. */
 size_t websocket_header(uint8_t out[WEBSOCKET_HEADER_MAX], websocket_opcode_t opcode, uint64_t size,
                         const uint8_t mask[4]);
 
@@ -83,11 +83,11 @@ typedef struct websocket_event {
 void websocket_reader_init(websocket_reader_t *self, const websocket_limits_t *limits, bool expect_mask);
 void websocket_reader_fini(websocket_reader_t *self);
 
-/* Reads on in [*data, *data + *size), unmasks in place, and moves both behind what it used. OK: `event` holds one event,
- * call again for the next; ERR_AGAIN: all is used, no event. Errors end the connection, with `close_code` to send:
- * ERR_MALFORMED 1002 (unmasked, reserved bits or opcodes, fragmented or long control frames, bad continuation,
- * non-minimal or over-long length, bad close payload), ERR_UTF8 1007, ERR_TOO_BIG 1009 (message), ERR_FULL 1008
- * (fragments). After an error the reader is of no use. */
+/* Reads on in [*data, *data + *size), unmasks in place, and moves both behind what it used. OK: `event` holds
+ * one event, call again for the next; ERR_AGAIN: all is used, no event. Errors end the connection, with
+ * `close_code` to send: ERR_MALFORMED 1002 (unmasked, reserved bits or opcodes, fragmented or long control
+ * frames, bad continuation, non-minimal or over-long length, bad close payload), ERR_UTF8 1007, ERR_TOO_BIG
+ * 1009 (message), ERR_FULL 1008 (fragments). After an error the reader is of no use. */
 int websocket_read(websocket_reader_t *self, uint8_t **data, size_t *size, websocket_event_t *event,
                    uint16_t *close_code);
 
@@ -97,8 +97,8 @@ int websocket_read(websocket_reader_t *self, uint8_t **data, size_t *size, webso
 void websocket_client_request(buf_t *out, const char *host, const char *target, const uint8_t key[16],
                               const char *headers);
 
-/* Reads the server's answer. The head's bytes when it is a right 101; ERR_AGAIN; ERR_DENIED with `status` set for
- * another status; ERR_MALFORMED (no proper answer, or a wrong accept). */
+/* Reads the server's answer. The head's bytes when it is a right 101; ERR_AGAIN; ERR_DENIED with `status` set
+ * for another status; ERR_MALFORMED (no proper answer, or a wrong accept). */
 int websocket_client_check(span_t bytes, const uint8_t key[16], int *status);
 
 #endif
