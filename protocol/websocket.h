@@ -1,5 +1,5 @@
-/* protocol/websocket - RFC 6455: the opening handshake's rules, and frames both ways; for servers and for
- * clients. Thread: any; pure: bytes in, events out. A reader belongs to its connection.
+/* protocol/websocket - RFC 6455: the opening handshake's rules, and frames; for servers and clients.
+ * Thread: any; pure: bytes in, events out. A reader belongs to its connection.
  *
  * No extensions are negotiated. Why this is ours and not libwebsockets': docs/decisions/0002.
  */

@@ -246,9 +246,8 @@ static void broken_frames_end_with_1002(void **state)
         SPAN("\x88\x01\x03"),                             /* a close of one byte */
         SPAN("\x81\x80\x01\x02\x03\x04"),                 /* a masked frame from a server */
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_bytes_read_as(cases[i], false, "ERR_MALFORMED:1002;");
-    }
 }
 
 static void an_unmasked_frame_to_a_server_ends_with_1002(void **state)
