@@ -1,0 +1,57 @@
+/* edge/dialect - what a client protocol has to do: a table of functions, one const table for each protocol.
+ * Thread: the worker's loop. None of them blocks.
+ *
+ * A new protocol is one edge/dialect_*.c and one row in dialect.c; the hub does not change.
+ */
+#ifndef HEDDLE_EDGE_DIALECT_H
+#define HEDDLE_EDGE_DIALECT_H
+
+#include "edge/hub.h"
+#include "edge/session.h"
+
+struct edge_dialect {
+    const char *name;
+    uint8_t index; /* its place in the registry; a channel keeps one frame of a message per dialect */
+
+    /* A request that passed the handshake's checks. Does this dialect serve it? 0 = no, not mine; 101 = yes,
+     * with a session in *session (and the subprotocol to answer with, or NULL); else the HTTP status to
+     * refuse with, and *why. */
+    int (*admit)(edge_worker_t *worker, const http_head_t *head, edge_session_t **session,
+                 const char **subprotocol, const char **why);
+
+    /* The connection is there. */
+    void (*opened)(edge_session_t *session);
+
+    /* One message of the client. May close the session; not free it. */
+    void (*message)(edge_session_t *session, bool binary, span_t payload);
+
+    /* Frames a publication, once for all sessions of this dialect. NULL = it can't be said in this dialect.
+     */
+    edge_frame_t *(*frame)(const envelope_msg_t *message);
+
+    /* A subscription that edge_hub_subscribe said will be answered: it is on (err OK), or can't be made
+     * (err). */
+    void (*subscribed)(edge_subscription_t *subscription, int err);
+
+    /* The client has missed what can't be had again: it must be told. The subscription is taken away by the
+     * hub afterwards unless the dialect has closed the session. */
+    void (*lost)(edge_subscription_t *subscription);
+
+    /* Taken away from outside (API): tell the client. */
+    void (*unsubscribed)(edge_session_t *session, span_t channel, uint32_t code, const char *reason);
+
+    /* Time for a ping that the client has to answer. */
+    void (*ping)(edge_session_t *session);
+
+    /* Frees session->state. */
+    void (*closed)(edge_session_t *session);
+};
+
+/* All dialects, in the order in which they are asked to serve a request. */
+#define EDGE_DIALECTS 2u
+extern const edge_dialect_t *const edge_dialects[EDGE_DIALECTS];
+
+extern const edge_dialect_t edge_dialect_raw;
+extern const edge_dialect_t edge_dialect_centrifuge;
+
+#endif

@@ -1,0 +1,66 @@
+/* edge/hub - which sessions listen to which channel; one subscription upstream for each channel, however many
+ * listen. Owner:  a worker. Thread: the worker's loop. No sockets: the simulation runs it, too. Life:
+ * edge_hub_new -> subscribe | unsubscribe | messages* -> edge_hub_destroy (when no session is left)
+ *
+ * A channel here knows the position of the last message that it passed on. After a link loss it subscribes
+ * again with that position, so that the owner sends what was missed; what can't be had again is told to each
+ * listener (dialect.lost).
+ */
+#ifndef HEDDLE_EDGE_HUB_H
+#define HEDDLE_EDGE_HUB_H
+
+#include "base/list.h"
+#include "edge/session.h"
+#include "fabric/uplink.h"
+
+typedef struct edge_hub edge_hub_t;
+typedef struct edge_channel edge_channel_t;
+
+typedef struct edge_subscription {
+    edge_session_t *session; /* borrowed */
+    edge_channel_t *channel; /* borrowed */
+    list_node_t of_session;  /* in session->subscriptions */
+    char *info;              /* owned raw JSON of a subscription token, or NULL */
+    uint32_t at;             /* its place in the channel's array */
+    uint32_t request; /* the client's own number of its request, for the answer; the dialect's business */
+    bool waits;       /* for the first SUB_OK */
+    bool skips_own;   /* not what its own session publishes (raw: echo=0) */
+    bool present;     /* a JOIN was sent */
+} edge_subscription_t;
+
+edge_hub_t *edge_hub_new(edge_worker_t *worker, uplink_t *uplink);
+void edge_hub_destroy(edge_hub_t **self_p);
+
+/* The caller has checked name and permission. OK: on, `*out` is the subscription; ERR_AGAIN: it will be
+ * answered through dialect.subscribed; ERR_DUPLICATE: it has one already; ERR_FULL: over
+ * limits.channels_per_client. `info` is taken whatever happens (may be NULL). */
+int edge_hub_subscribe(edge_hub_t *self, edge_session_t *session, span_t channel, char *info,
+                       edge_subscription_t **out);
+
+edge_subscription_t *edge_hub_find(edge_hub_t *self, const edge_session_t *session,
+                                   span_t channel); /* NULL */
+void edge_hub_unsubscribe(edge_hub_t *self, edge_subscription_t **subscription_p);
+void edge_hub_unsubscribe_all(edge_hub_t *self, edge_session_t *session); /* it has gone */
+
+span_t edge_channel_name(const edge_channel_t *self);
+position_t edge_channel_position(const edge_channel_t *self);
+
+/* Once a turn: subscribes upstream what is not yet, as far as there is room; gives up on what waited too
+ * long. */
+void edge_hub_turn(edge_hub_t *self, uint64_t now_us);
+
+/* Uplink events; see fabric/uplink.h. */
+void edge_hub_found(edge_hub_t *self, link_t *relay);
+void edge_hub_lost(edge_hub_t *self, link_t *relay);
+void edge_hub_message(edge_hub_t *self, const envelope_msg_t *message);
+void edge_hub_subscribed(edge_hub_t *self, const envelope_sub_ok_t *answer);
+void edge_hub_not_subscribed(edge_hub_t *self, const envelope_sub_no_t *answer);
+
+size_t edge_hub_channels(const edge_hub_t *self);
+size_t edge_hub_subscriptions(const edge_hub_t *self);
+
+/* Walks the channels of this hub: name and listeners. */
+void edge_hub_each_channel(const edge_hub_t *self, void (*each)(void *context, span_t name, size_t listeners),
+                           void *context);
+
+#endif

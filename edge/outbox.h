@@ -1,0 +1,35 @@
+/* edge/outbox - the frames that wait for one client, bounded in bytes. The slow-client policy acts where it
+ * is full. Owner:  a session embeds it; it holds references to its frames. Thread: the worker's. Life: zeroed
+ * memory -> (push | gather, consume | drop_oldest)* -> edge_outbox_fini
+ */
+#ifndef HEDDLE_EDGE_OUTBOX_H
+#define HEDDLE_EDGE_OUTBOX_H
+
+#include "edge/frame.h"
+
+typedef struct edge_outbox {
+    edge_frame_t **ring; /* owned; NULL until the first push */
+    uint32_t capacity;   /* slots, a power of two */
+    uint32_t first;      /* slot of the oldest frame */
+    uint32_t count;      /* frames */
+    uint32_t sent;       /* bytes of the oldest frame that are gone already */
+    size_t bytes;        /* of all frames, less `sent` */
+} edge_outbox_t;
+
+void edge_outbox_fini(edge_outbox_t *self);
+
+/* Takes the reference on OK; ERR_FULL (nothing taken) if it would hold more than `limit` bytes. An empty
+ * outbox takes any one frame. */
+int edge_outbox_push(edge_outbox_t *self, edge_frame_t *frame, size_t limit);
+
+/* Lets the oldest frame go that has not been sent in part. false if there is none. */
+bool edge_outbox_drop_oldest(edge_outbox_t *self);
+
+/* What to write next: the oldest frames' bytes, in one run. One frame is lent as it is; several are copied
+ * into `scratch`, as many as fit into `size` bytes. Empty when there is nothing. */
+span_t edge_outbox_gather(const edge_outbox_t *self, uint8_t *scratch, size_t size);
+
+/* So many bytes were written. */
+void edge_outbox_consume(edge_outbox_t *self, size_t count);
+
+#endif

@@ -1,0 +1,99 @@
+/* edge/session - one client: who it is, what it is subscribed to, what waits to be sent to it, how it ends.
+ * What it speaks is its dialect's business (edge/dialect.h). Owner:  itself, from edge_session_new until
+ * edge_session_closed or edge_session_discard; the worker lists all. Thread: the worker's loop. Life:   new
+ * -> opened -> (message | writable | ...)* -> closed (frees it)
+ *
+ *     OPENING --dialect: connected--> ACTIVE --close--> CLOSING --closed--> (freed)
+ */
+#ifndef HEDDLE_EDGE_SESSION_H
+#define HEDDLE_EDGE_SESSION_H
+
+#include "base/list.h"
+#include "base/wheel.h"
+#include "edge/auth.h"
+#include "edge/outbox.h"
+#include "edge/server.h"
+
+typedef struct edge_worker edge_worker_t;
+typedef struct edge_dialect edge_dialect_t;
+
+#define EDGE_SESSION_STATES(X) X(OPENING) X(ACTIVE) X(CLOSING)
+
+typedef enum edge_session_state {
+#define EDGE_SESSION_ENUM(name) EDGE_SESSION_##name,
+    EDGE_SESSION_STATES(EDGE_SESSION_ENUM)
+#undef EDGE_SESSION_ENUM
+} edge_session_state_t;
+
+#define EDGE_CLIENT_ID_SIZE 36u /* a UUID as text */
+
+struct edge_session {
+    edge_worker_t *worker;         /* borrowed */
+    edge_conn_t *conn;             /* borrowed; NULL before opened */
+    const edge_dialect_t *dialect; /* static */
+    void *state;                   /* the dialect's, made and freed by it; may be NULL */
+    edge_outbox_t outbox;
+    edge_identity_t identity;
+    list_t subscriptions;  /* of edge_subscription_t, through `of_session` */
+    list_node_t of_worker; /* in worker->sessions */
+    list_node_t dirty;     /* in worker->dirty while something waits to be written this turn */
+    wheel_timer_t timer;   /* the next deadline or ping; one at a time */
+    list_node_t paused;    /* in worker->paused while reading is held back */
+    uint64_t opened_us;    /* monotonic */
+    uint64_t heard_us;     /* anything from the client */
+    uint8_t id[16];        /* random; as text, a UUID */
+    uint8_t state_now;     /* an edge_session_state_t; written by go() only */
+    bool awaits_pong;
+    bool saturated; /* the kernel took no more: waiting for edge_session_writable */
+    uint16_t subscription_count;
+    uint16_t close_code;
+};
+
+/* Takes what identity holds. */
+edge_session_t *edge_session_new(edge_worker_t *worker, const edge_dialect_t *dialect,
+                                 edge_identity_t *identity);
+void edge_session_discard(edge_session_t **self_p); /* never opened */
+
+/* --- called by the server --- */
+
+void edge_session_opened(edge_session_t *self, edge_conn_t *conn);
+void edge_session_message(edge_session_t *self, bool binary, span_t payload);
+/* A ping is answered; a pong, or anything, is a sign of life. */
+void edge_session_control(edge_session_t *self, websocket_opcode_t opcode, span_t payload);
+/* The client closes; the answer goes out, and edge_conn_shut. */
+void edge_session_close_received(edge_session_t *self, uint16_t code);
+/* The client broke the protocol. */
+void edge_session_failed(edge_session_t *self, uint16_t code, const char *reason);
+void edge_session_writable(edge_session_t *self);
+void edge_session_closed(edge_session_t *self); /* frees self */
+
+/* --- called by dialects, the hub and the worker --- */
+
+/* The dialect has let the client in: ACTIVE; pings start. */
+void edge_session_activate(edge_session_t *self);
+
+/* Queues a frame (borrowed; a reference is taken) for the end of the turn. When the outbox is full, the
+ * slow-client policy acts. */
+void edge_session_send(edge_session_t *self, edge_frame_t *frame);
+void edge_session_send_text(edge_session_t *self, span_t text);
+void edge_session_send_frame(edge_session_t *self, websocket_opcode_t opcode, span_t payload);
+
+/* Ends it: what is queued goes first (unless `flush` is false), then a close frame. Idempotent; the first
+ * code counts. The reason is a static text, not empty (see docs/decisions and the client protocol). */
+void edge_session_close(edge_session_t *self, uint16_t code, const char *reason, bool flush);
+
+/* Writes what waits; called by the worker for its dirty sessions at the end of a turn. */
+void edge_session_flush(edge_session_t *self);
+
+/* The worker's wheel has come to its timer. */
+void edge_session_timer(edge_session_t *self, uint64_t now_us);
+
+/* Holds reading back until the uplink has room. */
+void edge_session_pause(edge_session_t *self);
+
+bool edge_session_is_open(const edge_session_t *self); /* not CLOSING */
+const char *edge_session_id(const edge_session_t *self, char out[EDGE_CLIENT_ID_SIZE + 1]);
+span_t edge_session_user(const edge_session_t *self);
+span_t edge_session_info(const edge_session_t *self);
+
+#endif

@@ -1,0 +1,97 @@
+/* edge/worker - one thread of an edge: a loop, a node with its sockets, a server with its sessions. Workers
+ * share nothing but what is read only (settings, auth). Owner:  edge/edge makes and joins workers. Thread:
+ * made in the main thread; then everything runs in its own, except edge_worker_stop and edge_worker_state.
+ * Life:   edge_worker_open -> edge_worker_start -> edge_worker_stop(graceful | at once) -> edge_worker_join
+ */
+#ifndef HEDDLE_EDGE_WORKER_H
+#define HEDDLE_EDGE_WORKER_H
+
+#include "base/list.h"
+#include "base/stats.h"
+#include "base/wheel.h"
+#include "edge/config.h"
+#include "edge/hub.h"
+#include "edge/listener.h"
+#include "edge/session.h"
+
+/* Bytes that one session writes in one go at most; more waits for the next turn, so that all get theirs. */
+#define EDGE_WRITE_SIZE (64u * 1024)
+
+#define EDGE_STATS(X)                                                                                        \
+    X(connections, STAT_GAUGE, "heddle_client_connections", NULL, "WebSocket clients connected now")         \
+    X(subscriptions, STAT_GAUGE, "heddle_client_subscriptions", NULL, "Subscriptions of clients now")        \
+    X(channels, STAT_GAUGE, "heddle_edge_channels", NULL, "Channels that clients of this edge listen to")    \
+    X(accepted, STAT_COUNTER, "heddle_client_accepted_total", NULL, "Handshakes answered with 101")          \
+    X(rejected, STAT_COUNTER, "heddle_client_rejected_total", NULL, "Handshakes refused or timed out")       \
+    X(messages_in, STAT_COUNTER, "heddle_client_messages_total", "direction=\"in\"", "Messages of clients")  \
+    X(messages_out, STAT_COUNTER, "heddle_client_messages_total", "direction=\"out\"",                       \
+      "Frames queued to clients")                                                                            \
+    X(bytes_in, STAT_COUNTER, "heddle_client_bytes_total", "direction=\"in\"", "Payload bytes of clients")   \
+    X(bytes_out, STAT_COUNTER, "heddle_client_bytes_total", "direction=\"out\"", "Bytes written to clients") \
+    X(dropped_slow, STAT_COUNTER, "heddle_client_dropped_messages_total", "reason=\"slow\"",                 \
+      "Messages that a client did not get, by cause")                                                        \
+    X(dropped_lost, STAT_COUNTER, "heddle_client_dropped_messages_total", "reason=\"gap\"",                  \
+      "Messages that a client did not get, by cause")                                                        \
+    X(closed_slow, STAT_COUNTER, "heddle_client_disconnects_total", "reason=\"slow\"",                       \
+      "Disconnects by cause")                                                                                \
+    X(closed_ping, STAT_COUNTER, "heddle_client_disconnects_total", "reason=\"ping\"",                       \
+      "Disconnects by cause")                                                                                \
+    X(closed_auth, STAT_COUNTER, "heddle_client_disconnects_total", "reason=\"auth\"",                       \
+      "Disconnects by cause")                                                                                \
+    X(closed_protocol, STAT_COUNTER, "heddle_client_disconnects_total", "reason=\"protocol\"",               \
+      "Disconnects by cause")                                                                                \
+    X(closed_shutdown, STAT_COUNTER, "heddle_client_disconnects_total", "reason=\"shutdown\"",               \
+      "Disconnects by cause")                                                                                \
+    X(closed_client, STAT_COUNTER, "heddle_client_disconnects_total", "reason=\"client\"",                   \
+      "Disconnects by cause")                                                                                \
+    X(closed_api, STAT_COUNTER, "heddle_client_disconnects_total", "reason=\"api\"", "Disconnects by cause") \
+    X(outbox_bytes, STAT_GAUGE, "heddle_client_outbox_bytes", NULL, "Bytes that wait in outboxes")           \
+    X(publications, STAT_COUNTER, "heddle_client_publications_total", NULL,                                  \
+      "Publications taken from clients")                                                                     \
+    X(publish_errors, STAT_COUNTER, "heddle_client_publish_errors_total", NULL,                              \
+      "Publications refused or timed out")                                                                   \
+    X(relays_up, STAT_GAUGE, "heddle_links_up", NULL, "Links to relays that are up")
+
+typedef struct edge_stats {
+    EDGE_STATS(STATS_FIELD)
+} edge_stats_t;
+
+struct edge_worker {
+    const edge_config_t *config; /* borrowed, read only */
+    const edge_auth_t *auth;     /* borrowed, read only */
+    uv_loop_t *loop;             /* owned */
+    node_t *node;                /* owned */
+    struct sockets *sockets;     /* owned */
+    uplink_t *uplink;            /* owned */
+    edge_hub_t *hub;             /* owned */
+    edge_server_t *server;       /* owned */
+    http_server_t *http;         /* owned; for what is no WebSocket on the client port */
+    http_server_t *admin;        /* owned; the first worker's only, else NULL */
+    edge_listener_t *listener;   /* owned */
+    wheel_t wheel;               /* the sessions' timers */
+    list_t sessions;             /* of edge_session_t, through of_worker */
+    list_t dirty;                /* of edge_session_t: to be flushed at the end of the turn */
+    list_t paused;               /* of edge_session_t: not read from until the uplink has room */
+    uint8_t *scratch;            /* owned, EDGE_WRITE_SIZE: where frames are gathered */
+    uint64_t now_us;             /* monotonic, of this turn */
+    edge_stats_t stats;
+    struct edge_worker_private *private; /* owned: thread, signals between threads, shutdown */
+};
+
+int edge_worker_open(edge_worker_t **out, const edge_config_t *config, const edge_auth_t *auth,
+                     unsigned index, buf_t *why);
+int edge_worker_start(edge_worker_t *self);
+
+/* From any thread. Graceful: no new clients, all get 3001, what is queued is flushed, then the thread ends
+ * (after `grace_us` at the latest). Else at once. */
+void edge_worker_stop(edge_worker_t *self, bool graceful);
+void edge_worker_join(edge_worker_t **self_p); /* waits for the thread, frees */
+
+uint16_t edge_worker_port(const edge_worker_t *self);
+uint16_t edge_worker_admin_port(const edge_worker_t *self);
+
+/* Why the worker is not ready, for /readyz: NULL = ready; "no_relay", "draining", "starting". From any
+ * thread. */
+const char *edge_worker_not_ready(const edge_worker_t *self);
+
+#endif

@@ -1,0 +1,79 @@
+/* fabric/node - one party on the fabric: its id, and its links to others. Pure: messages and the time in,
+ * messages out. Owner:  an edge worker, a relay, a bridge, a tool: whoever has a pair of sockets
+ * (fabric/sockets) or a simulated network. Thread: its owner's loop. Life:   node_new -> (node_receive |
+ * node_tick | node_flush)* -> node_destroy; never within an event
+ *
+ * A node that seeks asks the hello address which relays are there and opens a link to each one that answers;
+ * a node that accepts (a relay) answers, and takes HELLOs. What comes from strangers is answered by RESET,
+ * and counted.
+ */
+#ifndef HEDDLE_FABRIC_NODE_H
+#define HEDDLE_FABRIC_NODE_H
+
+#include "protocol/link.h"
+
+typedef struct node node_t;
+
+typedef struct node_events {
+    /* One whole message for the fabric, topic first. OK, or ERR_AGAIN: it can't go now. */
+    int (*send)(void *context, span_t message);
+    void (*up)(void *context, link_t *link, const envelope_t *greeting);
+    void (*envelope)(void *context, link_t *link, const envelope_t *envelope);
+    /* The link's conversation is void. `link` is good until the event returns; after that only if it is an
+     * initiator's. */
+    void (*down)(void *context, link_t *link, int reason);
+} node_events_t;
+
+typedef struct node_options {
+    const char *name;    /* borrowed */
+    const char *cluster; /* borrowed */
+    node_role_t role;
+    bool accepts;                /* answers SEEK and takes HELLO */
+    size_t seeks;                /* how many relays there should be; 0 = does not seek */
+    link_settings_t link;        /* copied */
+    size_t max_links;            /* ERR_FULL beyond; 0 = 4096 */
+    const node_events_t *events; /* borrowed */
+    void *context;               /* borrowed */
+} node_options_t;
+
+/* Counted for metrics; node_counts sums over links that live and links that are gone. */
+typedef struct node_counts {
+    link_counts_t link;
+    uint64_t malformed; /* messages that are none */
+    uint64_t strangers; /* messages of unknown nodes, answered by RESET */
+    uint64_t impostors; /* messages that claim to come from this very node */
+    uint64_t versions;  /* messages of another version */
+    uint64_t refusals;  /* HELLOs refused (table full, cluster, version) or refused to us */
+    uint64_t downs;     /* links gone down */
+} node_counts_t;
+
+node_t *node_new(const node_options_t *options, uint64_t now_us);
+void node_destroy(node_t **self_p);
+
+uint64_t node_id(const node_t *self);
+
+/* The lists that WELCOME carries; copied. For a node that accepts. */
+void node_set_namespaces(node_t *self, span_t list);
+
+/* One message off the fabric, whole. */
+void node_receive(node_t *self, span_t message, uint64_t now_us);
+
+/* Sends what the links have queued. At the end of each loop turn. */
+void node_flush(node_t *self, uint64_t now_us);
+
+/* Does what is due; frees links that are gone. */
+void node_tick(node_t *self, uint64_t now_us);
+uint64_t node_due(const node_t *self); /* when node_tick or node_flush has to be called next, us */
+
+/* Says BYE to all; nothing is sent or taken afterwards. */
+void node_close(node_t *self, const char *reason, uint64_t now_us);
+
+/* Walks the links: for (size_t at = 0; (link = node_next_link(n, &at)) != NULL;). Links must not come or go
+ * meanwhile. */
+link_t *node_next_link(const node_t *self, size_t *at);
+link_t *node_find_link(const node_t *self, uint64_t peer); /* NULL */
+size_t node_links_up(const node_t *self);
+
+node_counts_t node_counts(const node_t *self);
+
+#endif

@@ -1,0 +1,54 @@
+/* fabric/sockets - a node's PUB and SUB socket in a libuv loop. The one file that includes zmq.h.
+ * Owner:  whoever owns the node.
+ * Thread: the loop's; ZeroMQ has its own I/O thread behind it.
+ * Life:   sockets_open -> sockets_start(node) -> ... -> sockets_close (idempotent) -> the loop runs on until
+ * its handles are gone -> sockets_destroy
+ *
+ * ZeroMQ's descriptor is edge-triggered and any call on the socket may eat the edge. So uv_poll only wakes
+ * the loop; uv_check drains up to a budget; uv_prepare looks at ZMQ_EVENTS once a turn and keeps the loop
+ * turning while there is more. Subscribed to: the node's own id, and the hello address if it accepts.
+ */
+#ifndef HEDDLE_FABRIC_SOCKETS_H
+#define HEDDLE_FABRIC_SOCKETS_H
+
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/config.h"
+#include "fabric/node.h"
+
+typedef struct sockets sockets_t;
+
+typedef struct sockets_options {
+    const char *bind; /* "tcp://127.0.0.1:7700": the SUB socket there, the PUB socket one port above; NULL =
+                         none. Port 0: any two free ports next to each other */
+    const config_list_t *connect; /* relays' addresses as they bind them; may be NULL */
+    uint64_t node_id;
+    bool accepts;
+    /* Called once a turn, after what came in was handled and before the links are flushed; may be NULL. */
+    void (*turn)(void *context, uint64_t now_us);
+    void *context;
+} sockets_options_t;
+
+/* ERR_MALFORMED (an address), ERR_IO (bind); a sentence for people in `why`. */
+int sockets_open(sockets_t **out, const sockets_options_t *options, buf_t *why);
+
+/* Starts the node's turns in the loop. Borrows node until close. */
+int sockets_start(sockets_t *self, uv_loop_t *loop, node_t *node);
+
+/* node_events.send: OK, or ERR_AGAIN when the pipe is full. */
+int sockets_send(sockets_t *self, span_t message);
+
+/* The port of the SUB socket; 0 if not bound. */
+uint16_t sockets_port(const sockets_t *self);
+
+/* Asks for a turn soon (this loop's thread only): what was queued outside of one gets flushed. */
+void sockets_wake(sockets_t *self);
+
+void sockets_close(sockets_t *self);
+void sockets_destroy(sockets_t **self_p);
+
+/* For config tables: is it "tcp://host:port" (or ipc://, inproc://)? */
+int sockets_check_address(const char *text, buf_t *why);
+
+#endif

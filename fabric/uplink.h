@@ -1,0 +1,109 @@
+/* fabric/uplink - what a node wants of the relays: subscriptions, publications, presence, questions.
+ * Owner:  an edge worker (through its hub), a bridge, a tool.
+ * Thread: its node's loop. Pure, like the node: the time comes in, envelopes go out through links.
+ * Life:   uplink_new -> calls and events -> uplink_destroy
+ *
+ * It hides that there are several relays, and that links come and go: a publication stays here until the
+ * owner has confirmed it or refused it, or PUBLISH_TIMEOUT has passed; after a link loss it is sent again
+ * under the same id, and the owner drops what it has seen. Subscriptions are the owner's business: the uplink
+ * tells `lost` and `found`, and whoever subscribes says SUB again with the position that it has.
+ */
+#ifndef HEDDLE_FABRIC_UPLINK_H
+#define HEDDLE_FABRIC_UPLINK_H
+
+#include "fabric/node.h"
+#include "protocol/namespaces.h"
+#include "protocol/position.h"
+
+/* Shorter than the 5 s that client libraries wait would make them see our error, but a relay's restart takes
+ * longer. */
+#define UPLINK_PUBLISH_TIMEOUT_US 10000000u
+#define UPLINK_ASK_TIMEOUT_US     3000000u
+
+/* Unconfirmed publications; the owner remembers as many ids of each node. */
+#define UPLINK_PENDING_MAX 8192u
+
+/* ... and their bytes. */
+#define UPLINK_PENDING_BYTES (32u * 1024 * 1024)
+
+typedef struct uplink uplink_t;
+
+typedef struct uplink_events {
+    /* A relay is there (again): subscriptions that go through it are to be made anew. Namespaces may have
+     * changed. */
+    void (*found)(void *context, link_t *relay);
+    /* A relay is gone, and with it the subscriptions through it. */
+    void (*lost)(void *context, link_t *relay);
+    void (*message)(void *context, const envelope_msg_t *message);
+    void (*subscribed)(void *context, const envelope_sub_ok_t *answer);
+    void (*not_subscribed)(void *context, const envelope_sub_no_t *answer);
+    /* A question to this node; to be answered with uplink_answer. */
+    void (*asked)(void *context, link_t *relay, const envelope_ask_t *question);
+    /* There is room again after ERR_FULL. */
+    void (*room)(void *context);
+} uplink_events_t;
+
+/* OK with the position, or ERR_*: ERR_TIMEOUT says that nobody knows whether it was published. */
+typedef void uplink_published_fn(void *user, int err, position_t position);
+
+/* OK with the answer's list, or ERR_TIMEOUT, ERR_UNAVAILABLE. The list is lent. */
+typedef void uplink_answered_fn(void *user, int err, span_t items);
+
+uplink_t *uplink_new(const uplink_events_t *events, void *context);
+void uplink_destroy(uplink_t **self_p); /* pending answers are called with ERR_CLOSED first */
+
+/* The node that it works with; borrowed. Before anything else. */
+void uplink_attach(uplink_t *self, node_t *node);
+
+/* To be called by the node's owner for the node's events of the same names, and once a turn. */
+void uplink_up(uplink_t *self, link_t *link, const envelope_t *greeting, uint64_t now_us);
+void uplink_down(uplink_t *self, link_t *link, uint64_t now_us);
+void uplink_envelope(uplink_t *self, link_t *link, const envelope_t *envelope, uint64_t now_us);
+void uplink_tick(uplink_t *self, uint64_t now_us);
+
+/* The relay to talk to for a channel; NULL = none is up. */
+link_t *uplink_route(const uplink_t *self, span_t channel);
+
+/* As the relays told; empty before the first WELCOME. */
+const namespaces_t *uplink_namespaces(const uplink_t *self);
+
+/* ERR_UNAVAILABLE: no relay; ERR_FULL: not now. `from` may be unknown (a zero position). */
+int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t now_us);
+int uplink_unsubscribe(uplink_t *self, span_t channel, uint64_t now_us);
+
+typedef struct publication {
+    span_t channel;
+    unsigned flags; /* message_flags */
+    span_t client;  /* empty: a back end */
+    span_t user;
+    span_t info;
+    span_t payload; /* at most PAYLOAD_MAX */
+} publication_t;
+
+/* Copies. Publications wait here while no relay is up, within the limits. ERR_FULL: `published` is not
+ * called, wait for `room`. OK: `published` (may be NULL) is called later, never within this call. */
+int uplink_publish(uplink_t *self, const publication_t *publication, uplink_published_fn *published,
+                   void *user, uint64_t now_us);
+
+/* Forgets the callback of one `user` (who is about to die); the publications themselves go on. */
+void uplink_forget(uplink_t *self, void *user);
+
+/* Few enough unconfirmed publications that reading more from clients is wise? */
+bool uplink_has_room(const uplink_t *self);
+
+int uplink_join(uplink_t *self, const envelope_join_t *join, uint64_t now_us);
+int uplink_leave(uplink_t *self, span_t channel, span_t client, uint64_t now_us);
+
+/* `id` is filled in here. */
+int uplink_ask(uplink_t *self, envelope_ask_t question, uplink_answered_fn *answered, void *user,
+               uint64_t now_us);
+void uplink_answer(uplink_t *self, link_t *relay, uint64_t id, int err, span_t items, uint64_t now_us);
+
+typedef struct uplink_counts {
+    uint64_t published, confirmed, refused, timed_out, resent;
+    size_t pending; /* now */
+} uplink_counts_t;
+
+uplink_counts_t uplink_counts(const uplink_t *self);
+
+#endif
