@@ -1,11 +1,7 @@
-#include "protocol/link.h"
-
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "protocol/send_queue.h"
-
-#define SOFTWARE "heddle " HEDDLE_VERSION
+#include "protocol/link_inside.h"
 
 /* After so many bytes an acknowledgement does not wait for its delay: far below any window, many batches. */
 #define ACK_BYTES (256u * 1024)
@@ -16,45 +12,9 @@
 /* A batch that has grown so far is not held back for pacing any more. */
 #define PACED_BYTES (16u * 1024)
 
-/* A refused initiator asks so many times less often. */
-#define REFUSED_FACTOR 25u
-
-struct link {
-    const link_identity_t *self;     /* borrowed */
-    const link_settings_t *settings; /* borrowed */
-    const link_events_t *events;     /* borrowed */
-    link_session_fn *session_fn;
-    void *context; /* borrowed */
-    void *user;    /* the owner's */
-
-    uint64_t peer;
-    char peer_name[NODE_NAME_MAX + 1];
-    node_role_t peer_role;
-    bool initiator;
-    bool refused;
-    link_state_t state;
-    uint64_t session;      /* mine; 0 before the first */
-    uint64_t peer_session; /* theirs; 0 = not known */
-
-    /* sending */
-    send_queue_t queue;
-    buf_t scratch;        /* where link_send encodes */
-    uint64_t last_sent;   /* us; anything at all */
-    uint64_t last_flush;  /* us; a numbered message, for pacing */
-    uint64_t resend_at;   /* us; 0 = nothing waits for an acknowledgement */
-    uint64_t resend_wait; /* us; the current backoff */
-
-    /* receiving */
-    uint64_t received;     /* all up to here have arrived here */
-    uint64_t last_heard;   /* us */
-    uint64_t ack_due;      /* us; 0 = no acknowledgement is owed */
-    size_t ack_bytes;      /* received since the last acknowledgement */
-    uint64_t asked_resend; /* the number that was asked for last */
-    uint64_t asked_at;     /* us */
-
-    uint64_t greet_at; /* us; the next HELLO */
-    link_counts_t counts;
-};
+/* After a refused send, link_due waits so long: the reader is behind by more than that, and asking at once
+ * would turn the loop for nothing. */
+#define RETRY_US 5000u
 
 /* --- state --- */
 
@@ -67,7 +27,7 @@ static const unsigned legal[] = {
     [LINK_DOWN] = BIT(UP), /* a HELLO revives the accepting side */
 };
 
-static void go(link_t *self, link_state_t next) /* the only writer of state */
+void link_go(link_t *self, link_state_t next)
 {
     CHECK(legal[self->state] >> next & 1u);
     self->state = next;
@@ -83,8 +43,7 @@ const char *link_state_name(link_state_t state)
     return (size_t)state < sizeof names / sizeof names[0] ? names[state] : "?";
 }
 
-/* Forgets the conversation so far; both directions start from nothing. */
-static void start_session(link_t *self, uint64_t peer_session, uint64_t now_us)
+void link_start_session(link_t *self, uint64_t peer_session, uint64_t now_us)
 {
     send_queue_clear(&self->queue);
     self->session = self->session_fn(self->context);
@@ -112,7 +71,7 @@ link_t *link_new(const link_options_t *options, uint64_t now_us)
     send_queue_init(&self->queue);
     self->last_sent = self->last_heard = self->greet_at = now_us;
     if (self->initiator)
-        start_session(self, 0, now_us);
+        link_start_session(self, 0, now_us);
     return self;
 }
 
@@ -206,9 +165,7 @@ static void acknowledged(link_t *self)
     self->ack_bytes = 0;
 }
 
-/* An unnumbered message with one envelope, or none: then it is a bare acknowledgement. Nobody keeps it; if it
- * can't go now, the other side asks again. */
-static void send_control(link_t *self, const envelope_t *envelope, uint64_t now_us)
+void link_send_control(link_t *self, const envelope_t *envelope, uint64_t now_us)
 {
     buf_t message = {0};
     link_header_t header = {WIRE_VERSION,       self->self->id, self->session, 0,
@@ -230,31 +187,6 @@ static void send_reset(link_t *self, uint64_t theirs, int reason, uint64_t now_u
     (void)emit(self, buf_span(&message),
                now_us); /* if it can't go, the next stray message calls for another */
     buf_fini(&message);
-}
-
-static void send_hello(link_t *self, uint64_t now_us)
-{
-    envelope_t hello = {.kind = KIND_HELLO,
-                        .hello = {WIRE_VERSION, span_str(self->self->name), self->self->role,
-                                  span_str(self->self->cluster), SPAN(SOFTWARE)}};
-    send_control(self, &hello, now_us);
-    self->greet_at = now_us + self->settings->greet_us * (self->refused ? REFUSED_FACTOR : 1u);
-}
-
-static void send_welcome(link_t *self, uint64_t now_us)
-{
-    envelope_t welcome = {.kind = KIND_WELCOME,
-                          .welcome = {WIRE_VERSION, span_str(self->self->name), self->self->role,
-                                      span_str(self->self->cluster), SPAN(SOFTWARE),
-                                      self->settings->heartbeat_us, self->self->members,
-                                      self->self->namespaces}};
-    send_control(self, &welcome, now_us);
-}
-
-static void send_refuse(link_t *self, int code, const char *reason, uint64_t now_us)
-{
-    envelope_t refuse = {.kind = KIND_REFUSE, .refuse = {(uint64_t)-code, span_str(reason)}};
-    send_control(self, &refuse, now_us);
 }
 
 static int send_message(link_t *self, send_message_t *message, uint64_t now_us)
@@ -317,16 +249,16 @@ void link_flush(link_t *self, uint64_t now_us)
         send_queue_close_batch(&self->queue);
     send_unsent(self, now_us);
     if (self->ack_due && (self->ack_bytes >= ACK_BYTES || now_us >= self->ack_due))
-        send_control(self, NULL, now_us);
+        link_send_control(self, NULL, now_us);
 }
 
 /* --- the end of a session --- */
 
-static void end_session(link_t *self, int reason, uint64_t now_us)
+void link_end_session(link_t *self, int reason, uint64_t now_us)
 {
-    go(self, self->initiator ? LINK_GREETING : LINK_DOWN);
+    link_go(self, self->initiator ? LINK_GREETING : LINK_DOWN);
     if (self->initiator)
-        start_session(self, 0, now_us);
+        link_start_session(self, 0, now_us);
     else
         send_queue_clear(&self->queue);
     self->greet_at = now_us;
@@ -338,7 +270,7 @@ void link_reset(link_t *self, int reason, uint64_t now_us)
     if (!link_is_up(self))
         return;
     send_reset(self, self->peer_session, reason, now_us);
-    end_session(self, reason, now_us);
+    link_end_session(self, reason, now_us);
 }
 
 void link_close(link_t *self, const char *reason, uint64_t now_us)
@@ -347,10 +279,10 @@ void link_close(link_t *self, const char *reason, uint64_t now_us)
         send_queue_close_batch(&self->queue);
         send_unsent(self, now_us);
         envelope_t bye = {.kind = KIND_BYE, .bye = {span_str(reason)}};
-        send_control(self, &bye, now_us);
+        link_send_control(self, &bye, now_us);
     }
     if (self->state != LINK_DOWN)
-        go(self, LINK_DOWN);
+        link_go(self, LINK_DOWN);
     send_queue_clear(&self->queue);
 }
 
@@ -389,73 +321,7 @@ static void ask_resend(link_t *self, uint64_t now_us)
     self->asked_resend = from;
     self->asked_at = now_us;
     envelope_t ask = {.kind = KIND_RESEND, .resend = {from}};
-    send_control(self, &ask, now_us);
-}
-
-static void learn_peer(link_t *self, span_t name, uint64_t role)
-{
-    size_t size = name.size < NODE_NAME_MAX ? name.size : NODE_NAME_MAX;
-    memcpy(self->peer_name, name.data, size);
-    self->peer_name[size] = '\0';
-    self->peer_role = role <= ROLE_TOOL ? (node_role_t)role : (node_role_t)0;
-}
-
-static int greeting_fault(const link_t *self, uint64_t protocol, span_t cluster)
-{
-    if (protocol != WIRE_VERSION)
-        return ERR_VERSION;
-    return span_is(cluster, self->self->cluster) ? OK : ERR_CLUSTER;
-}
-
-static void take_hello(link_t *self, const link_header_t *header, const envelope_t *envelope, uint64_t now_us)
-{
-    if (self->initiator || header->session < self->peer_session || header->session == 0) {
-        self->counts.stale++;
-        return;
-    }
-    if (header->session == self->peer_session && self->state != LINK_DOWN) {
-        send_welcome(self, now_us); /* ours was lost */
-        return;
-    }
-    int fault = greeting_fault(self, envelope->hello.protocol, envelope->hello.cluster);
-    if (fault) {
-        self->peer_session = header->session;
-        send_refuse(self, fault,
-                    fault == ERR_VERSION ? "this relay speaks another version" : "another cluster", now_us);
-        return;
-    }
-    if (link_is_up(self))
-        end_session(self, ERR_CLOSED, now_us);
-    if (self->state != LINK_DOWN) /* `down` may not have left it so */
-        return;
-    start_session(self, header->session, now_us);
-    learn_peer(self, envelope->hello.name, envelope->hello.role);
-    go(self, LINK_UP);
-    send_welcome(self, now_us);
-    self->events->up(self->context, self, envelope);
-}
-
-static void take_welcome(link_t *self, const link_header_t *header, const envelope_t *envelope)
-{
-    if (self->state != LINK_GREETING || !self->initiator || header->ack_session != self->session ||
-        header->session == 0 || greeting_fault(self, envelope->welcome.protocol, envelope->welcome.cluster)) {
-        self->counts.stale++;
-        return;
-    }
-    self->peer_session = header->session;
-    self->refused = false;
-    learn_peer(self, envelope->welcome.name, envelope->welcome.role);
-    go(self, LINK_UP);
-    self->events->up(self->context, self, envelope);
-}
-
-static void take_refuse(link_t *self, const link_header_t *header, const envelope_t *envelope)
-{
-    if (self->state != LINK_GREETING || header->ack_session != self->session)
-        return;
-    self->refused = true;
-    int code = envelope->refuse.code == (uint64_t)-ERR_CLUSTER ? ERR_CLUSTER : ERR_VERSION;
-    self->events->refused(self->context, self, code, envelope->refuse.reason);
+    link_send_control(self, &ask, now_us);
 }
 
 /* Does the header belong to the conversation that is on? */
@@ -468,12 +334,12 @@ static void take_control(link_t *self, const link_header_t *header, const envelo
                          uint64_t now_us)
 {
     switch (envelope->kind) {
-    case KIND_HELLO: take_hello(self, header, envelope, now_us); return;
-    case KIND_WELCOME: take_welcome(self, header, envelope); return;
-    case KIND_REFUSE: take_refuse(self, header, envelope); return;
+    case KIND_HELLO: link_take_hello(self, header, envelope, now_us); return;
+    case KIND_WELCOME: link_take_welcome(self, header, envelope); return;
+    case KIND_REFUSE: link_take_refuse(self, header, envelope); return;
     case KIND_RESET:
         if (link_is_up(self) && header->ack_session == self->session)
-            end_session(self, ERR_CLOSED, now_us);
+            link_end_session(self, ERR_CLOSED, now_us);
         return;
     default: break;
     }
@@ -485,7 +351,7 @@ static void take_control(link_t *self, const link_header_t *header, const envelo
             ask_resend(self, now_us);
         return;
     case KIND_RESEND: resend(self, envelope->resend.from, RESEND_BURST, now_us); return;
-    case KIND_BYE: end_session(self, ERR_CLOSED, now_us); return;
+    case KIND_BYE: link_end_session(self, ERR_CLOSED, now_us); return;
     default: self->counts.unknown++; return;
     }
 }
@@ -540,14 +406,14 @@ static void take_stray(link_t *self, const link_header_t *header, uint64_t now_u
     if (!self->initiator)
         send_reset(self, header->session, ERR_CLOSED, now_us);
     else if (link_is_up(self) && header->session > self->peer_session && header->ack_session == self->session)
-        end_session(self, ERR_CLOSED, now_us);
+        link_end_session(self, ERR_CLOSED, now_us);
 }
 
 static void heard(link_t *self, uint64_t now_us)
 {
     self->last_heard = now_us;
     if (self->state == LINK_SUSPECT)
-        go(self, LINK_UP);
+        link_go(self, LINK_UP);
 }
 
 void link_receive(link_t *self, const link_header_t *header, span_t rest, uint64_t now_us)
@@ -578,13 +444,13 @@ static void give_up_or_suspect(link_t *self, uint64_t now_us)
         link_reset(self, ERR_TIMEOUT, now_us);
     else if (self->state == LINK_UP &&
              silence >= self->settings->suspect_beats * self->settings->heartbeat_us)
-        go(self, LINK_SUSPECT);
+        link_go(self, LINK_SUSPECT);
 }
 
 static void beat(link_t *self, uint64_t now_us)
 {
     envelope_t envelope = {.kind = KIND_BEAT, .beat = {send_queue_last_sent(&self->queue)}};
-    send_control(self, &envelope, now_us);
+    link_send_control(self, &envelope, now_us);
     self->last_sent = now_us; /* also when it could not go: the next one is due a heartbeat later */
 }
 
@@ -598,7 +464,7 @@ static void resend_oldest(link_t *self, uint64_t now_us)
 void link_tick(link_t *self, uint64_t now_us)
 {
     if (self->state == LINK_GREETING && now_us >= self->greet_at)
-        send_hello(self, now_us);
+        link_send_hello(self, now_us);
     if (!link_is_up(self))
         return;
     give_up_or_suspect(self, now_us);
