@@ -1,0 +1,406 @@
+#include "base/config_value.h"
+
+#include <inttypes.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/config_path.h"
+#include "base/config_report.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+typedef struct unit {
+    const char *name;
+    uint64_t factor;
+} unit_t;
+
+/* The largest first, so that a value is shown in the largest unit that divides it. */
+static const unit_t size_units[] = {
+    {"GiB", 1u << 30}, {"MiB", 1u << 20}, {"KiB", 1u << 10}, {"B", 1}, {NULL, 0}};
+static const unit_t duration_units[] = {{"d", (uint64_t)24 * 3600 * CLOCK_SEC},
+                                        {"h", (uint64_t)3600 * CLOCK_SEC},
+                                        {"m", (uint64_t)60 * CLOCK_SEC},
+                                        {"s", CLOCK_SEC},
+                                        {"ms", CLOCK_MS},
+                                        {NULL, 0}};
+
+static const struct type {
+    const char *word;
+    const char *description;
+    const unit_t *units; /* of a number that has one */
+} types[] = {
+    [CONFIG_TEXT] = {"TEXT", "a text", NULL},
+    [CONFIG_BOOL] = {"BOOL", "true or false", NULL},
+    [CONFIG_COUNT] = {"COUNT", "a whole number such as 8", NULL},
+    [CONFIG_SIZE] = {"SIZE", "a size such as 512B, 64KiB or 1MiB", size_units},
+    [CONFIG_DURATION] = {"DURATION", "a duration such as 500ms, 25s or 5m", duration_units},
+    [CONFIG_CHOICE] = {"WORD", "one of ", NULL},
+    [CONFIG_LIST] = {"LIST", "a list such as [a, b]", NULL},
+    [CONFIG_SECTIONS] = {"SECTIONS", "named sections such as 'default:'", NULL},
+};
+
+const char *config_value_type(const config_row_t *row)
+{
+    return types[row->type].word;
+}
+
+static void print_number(const config_row_t *row, uint64_t number, buf_t *out)
+{
+    const unit_t *unit = types[row->type].units;
+    while (unit && unit->name && unit[1].name && number % unit->factor != 0)
+        unit++;
+    bool shown = unit && number != 0;
+    buf_append_u64(out, shown ? number / unit->factor : number);
+    buf_append_str(out, shown ? unit->name : "");
+}
+
+void config_value_limits(const config_row_t *row, buf_t *out)
+{
+    if (row->min > 0) {
+        buf_append_str(out, row->max > 0 ? "from " : "at least ");
+        print_number(row, row->min, out);
+    }
+    if (row->max > 0) {
+        buf_append_str(out, row->min > 0 ? " to " : "at most ");
+        print_number(row, row->max, out);
+    }
+}
+
+void config_value_describe(const config_row_t *row, buf_t *out)
+{
+    buf_append_str(out, types[row->type].description);
+    if (row->type == CONFIG_CHOICE)
+        buf_append_str(out, row->choices);
+}
+
+static void append_got(const config_row_t *row, const char *text, buf_t *why)
+{
+    if (row->flags & CONFIG_SECRET)
+        return;
+    buf_append_str(why, ", got ");
+    config_report_quote(why, text);
+}
+
+static int unexpected(const config_row_t *row, const char *text, buf_t *why)
+{
+    buf_append_str(why, "expected ");
+    config_value_describe(row, why);
+    append_got(row, text, why);
+    return ERR_TYPE;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* A decimal number without a leading zero; returns what stands behind it, or NULL. `*fits` says whether 64
+ * bits hold it. */
+static const char *read_number(const char *text, uint64_t *number, bool *fits)
+{
+    if (!is_digit(text[0]) || (text[0] == '0' && is_digit(text[1])))
+        return NULL;
+    *number = 0;
+    *fits = true;
+    for (; is_digit(*text); text++) {
+        if (__builtin_mul_overflow(*number, 10u, number) ||
+            __builtin_add_overflow(*number, (uint64_t)(*text - '0'), number))
+            *fits = false;
+    }
+    return text;
+}
+
+static bool apply_unit(const unit_t *units, const char *name, uint64_t *number, bool *fits)
+{
+    if (*name == '\0')
+        return !units || (*number == 0 && *fits);
+    for (const unit_t *unit = units; unit && unit->name; unit++) {
+        if (strcmp(unit->name, name) != 0)
+            continue;
+        if (__builtin_mul_overflow(*number, unit->factor, number))
+            *fits = false;
+        return true;
+    }
+    return false;
+}
+
+static int out_of_range(const config_row_t *row, const char *text, buf_t *why)
+{
+    bool limited = row->min > 0 || row->max > 0;
+    buf_append_str(why, limited ? "must be " : "the number is too large");
+    config_value_limits(row, why);
+    append_got(row, text, why);
+    return ERR_RANGE;
+}
+
+/* Says what is wrong with a number that other readers would take for another one, or for none. */
+static int refuse_number(const config_row_t *row, const char *text, buf_t *why)
+{
+    int err = unexpected(row, text, why);
+    if (text[0] == '0' && is_digit(text[1]))
+        buf_append_str(why, "; numbers are decimal, write them without leading zeros");
+    else if (is_digit(text[0]) && strchr(text, '_'))
+        buf_append_str(why, "; write the digits without '_'");
+    else if (types[row->type].units && text[strspn(text, "0123456789")] == '\0' && text[0])
+        buf_append_str(why, "; the unit is missing");
+    return err;
+}
+
+static int set_number(const config_row_t *row, uint64_t *slot, const char *text, buf_t *why)
+{
+    uint64_t number = 0;
+    bool fits = true;
+    const char *unit = read_number(text, &number, &fits);
+    if (!unit || !apply_unit(types[row->type].units, unit, &number, &fits))
+        return refuse_number(row, text, why);
+    if (!fits || number < row->min || (row->max > 0 && number > row->max))
+        return out_of_range(row, text, why);
+    *slot = number;
+    return OK;
+}
+
+static int set_bool(const config_row_t *row, bool *slot, const char *text, buf_t *why)
+{
+    bool yes = strcmp(text, "true") == 0;
+    if (!yes && strcmp(text, "false") != 0)
+        return unexpected(row, text, why);
+    *slot = yes;
+    return OK;
+}
+
+/* The words of "debug|info|warn". */
+static void split_choices(const char *choices, config_list_t *out)
+{
+    for (const char *at = choices;; at++) {
+        size_t size = strcspn(at, "|");
+        config_list_add(out, mem_dup_n(at, size));
+        at += size;
+        if (*at == '\0')
+            return;
+    }
+}
+
+static int refuse_choice(const config_row_t *row, const char *text, const config_list_t *words, buf_t *why)
+{
+    config_report_quote(why, row->flags & CONFIG_SECRET ? "***" : text);
+    buf_printf(why, " is not one of %s", row->choices);
+    const char *near = config_suggest(text, (const char *const *)words->items, words->count);
+    if (near)
+        buf_printf(why, "; did you mean '%s'?", near);
+    return ERR_UNKNOWN;
+}
+
+static int set_choice(const config_row_t *row, int *slot, const char *text, buf_t *why)
+{
+    config_list_t words = {0};
+    split_choices(row->choices, &words);
+    size_t at = 0;
+    while (at < words.count && strcmp(words.items[at], text) != 0)
+        at++;
+    int err = at < words.count ? OK : refuse_choice(row, text, &words, why);
+    if (err == OK)
+        *slot = (int)at;
+    config_list_fini(&words);
+    return err;
+}
+
+static int check_text(const config_row_t *row, const char *text, buf_t *why)
+{
+    if (row->flags & CONFIG_REQUIRED && text[0] == '\0') {
+        buf_append_str(why, "must not be empty");
+        return ERR_RANGE;
+    }
+    int err = row->check ? row->check(text, why) : OK;
+    if (err != OK)
+        append_got(row, text, why);
+    return err;
+}
+
+static int set_text(const config_row_t *row, char **slot, const char *text, buf_t *why)
+{
+    int err = check_text(row, text, why);
+    if (err != OK)
+        return err;
+    mem_free(*slot);
+    *slot = mem_dup(text);
+    return OK;
+}
+
+int config_value_set(const config_row_t *row, void *slot, const char *text, buf_t *why)
+{
+    switch (row->type) {
+    case CONFIG_TEXT: return set_text(row, slot, text, why);
+    case CONFIG_BOOL: return set_bool(row, slot, text, why);
+    case CONFIG_COUNT:
+    case CONFIG_SIZE:
+    case CONFIG_DURATION: return set_number(row, slot, text, why);
+    case CONFIG_CHOICE: return set_choice(row, slot, text, why);
+    case CONFIG_LIST:
+    case CONFIG_SECTIONS: break;
+    }
+    return unexpected(row, text, why);
+}
+
+int config_value_add(const config_row_t *row, void *slot, const char *text, buf_t *why)
+{
+    int err = check_text(row, text, why);
+    if (err == OK)
+        config_list_add(slot, mem_dup(text));
+    return err;
+}
+
+static span_t trim(span_t text)
+{
+    while (text.size > 0 && text.data[0] == ' ')
+        text = span_skip(text, 1);
+    while (text.size > 0 && text.data[text.size - 1] == ' ')
+        text.size--;
+    return text;
+}
+
+static span_t strip_pair(span_t text, char open, char close)
+{
+    if (text.size >= 2 && text.data[0] == open && text.data[text.size - 1] == close)
+        return span_new(text.data + 1, text.size - 2);
+    return text;
+}
+
+void config_value_split(const char *text, config_list_t *out)
+{
+    span_t rest = trim(strip_pair(trim(span_str(text)), '[', ']'));
+    while (rest.size > 0) {
+        const uint8_t *comma = memchr(rest.data, ',', rest.size);
+        size_t size = comma ? (size_t)(comma - rest.data) : rest.size;
+        span_t item = strip_pair(trim(span_new(rest.data, size)), '"', '"');
+        config_list_add(out, mem_dup_n((const char *)item.data, item.size));
+        rest = span_skip(rest, comma ? size + 1 : size);
+    }
+}
+
+void config_value_set_default(const config_row_t *row, void *slot)
+{
+    config_value_clear(row, slot);
+    if (!row->fallback)
+        return;
+    buf_t why = {0};
+    if (row->type == CONFIG_LIST) {
+        config_list_t items = {0};
+        config_value_split(row->fallback, &items);
+        for (size_t i = 0; i < items.count; i++)
+            CHECK(config_value_add(row, slot, items.items[i], &why) == OK);
+        config_list_fini(&items);
+    } else {
+        CHECK(config_value_set(row, slot, row->fallback, &why) == OK);
+    }
+    buf_fini(&why);
+}
+
+void *config_section_at(const config_row_t *row, const void *slot, size_t index)
+{
+    const config_sections_t *sections = slot;
+    return (char *)sections->items + index * row->sections->size;
+}
+
+static void clear_sections(const config_row_t *row, config_sections_t *sections)
+{
+    for (size_t i = 0; i < sections->count; i++) {
+        void *item = config_section_at(row, sections, i);
+        config_part_t part = {row->sections, item};
+        config_free(&part, 1);
+        mem_free(*(char **)item);
+    }
+    mem_free(sections->items);
+    *sections = (config_sections_t){0};
+}
+
+void config_value_clear(const config_row_t *row, void *slot)
+{
+    switch (row->type) {
+    case CONFIG_TEXT:
+        mem_free(*(char **)slot);
+        *(char **)slot = NULL;
+        break;
+    case CONFIG_BOOL: *(bool *)slot = false; break;
+    case CONFIG_COUNT:
+    case CONFIG_SIZE:
+    case CONFIG_DURATION: *(uint64_t *)slot = 0; break;
+    case CONFIG_CHOICE: *(int *)slot = 0; break;
+    case CONFIG_LIST: config_list_fini(slot); break;
+    case CONFIG_SECTIONS: clear_sections(row, slot); break;
+    }
+}
+
+/* Whether YAML and we ourselves read the text back as it is without quotes around it: letters, digits and
+ * what is harmless between them. */
+static bool is_bare(const char *text, bool in_list)
+{
+    size_t size = strlen(text);
+    if (size == 0 || text[0] == '-' || text[size - 1] == ':')
+        return false;
+    for (const char *at = text; *at; at++) {
+        bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || is_digit(*at);
+        bool harmless = strchr("_-./:+", *at) || (!in_list && at > text && strchr("=;()", *at));
+        if (!letter && !harmless)
+            return false;
+    }
+    return true;
+}
+
+static void print_text(const char *text, bool in_list, buf_t *out)
+{
+    if (is_bare(text, in_list)) {
+        buf_append_str(out, text);
+        return;
+    }
+    buf_append_byte(out, '"');
+    for (const char *at = text; *at; at++) {
+        if ((uint8_t)*at < 0x20 || *at == 0x7f)
+            buf_printf(out, "\\x%02x", (unsigned)(uint8_t)*at);
+        else if (*at == '"' || *at == '\\')
+            buf_printf(out, "\\%c", *at);
+        else if (*at == '$' && at[1] == '{')
+            buf_append_str(out, "$$");
+        else
+            buf_append_byte(out, (uint8_t)*at);
+    }
+    buf_append_byte(out, '"');
+}
+
+static void print_list(const config_row_t *row, const config_list_t *list, buf_t *out)
+{
+    buf_append_byte(out, '[');
+    for (size_t i = 0; i < list->count; i++) {
+        buf_append_str(out, i > 0 ? ", " : "");
+        if (row->flags & CONFIG_SECRET)
+            buf_append_str(out, "\"***\"");
+        else
+            print_text(list->items[i], true, out);
+    }
+    buf_append_byte(out, ']');
+}
+
+static void print_choice(const config_row_t *row, int choice, buf_t *out)
+{
+    config_list_t words = {0};
+    split_choices(row->choices, &words);
+    buf_append_str(out, choice >= 0 && (size_t)choice < words.count ? words.items[choice] : "?");
+    config_list_fini(&words);
+}
+
+void config_value_print(const config_row_t *row, const void *slot, buf_t *out)
+{
+    if (row->flags & CONFIG_SECRET && row->type != CONFIG_LIST) {
+        buf_append_str(out, "\"***\"");
+        return;
+    }
+    switch (row->type) {
+    case CONFIG_TEXT: print_text(*(char *const *)slot ? *(char *const *)slot : "", false, out); break;
+    case CONFIG_BOOL: buf_append_str(out, *(const bool *)slot ? "true" : "false"); break;
+    case CONFIG_COUNT:
+    case CONFIG_SIZE:
+    case CONFIG_DURATION: print_number(row, *(const uint64_t *)slot, out); break;
+    case CONFIG_CHOICE: print_choice(row, *(const int *)slot, out); break;
+    case CONFIG_LIST: print_list(row, slot, out); break;
+    case CONFIG_SECTIONS: break;
+    }
+}
