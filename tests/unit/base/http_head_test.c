@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "protocol/http_head.h"
+#include "base/http_head.h"
 
 #define assert_span(span, text) assert_true(span_is((span), (text)))
 
@@ -235,6 +235,66 @@ static void list_items_come_trimmed_and_without_the_empty_ones(void **state)
     assert_false(http_next_item(&rest, &item));
 }
 
+static int body_size(const char *fields, uint64_t *size)
+{
+    buf_t text = {0};
+    http_head_t head;
+    buf_printf(&text, "POST / HTTP/1.1\r\n%s\r\n", fields);
+    assert_int_equal(http_head_parse(buf_span(&text), &head), (int)text.size);
+    int rc = http_head_body_size(&head, 1000, size);
+    buf_fini(&text);
+    return rc;
+}
+
+static void the_body_has_one_size_or_the_request_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fields;
+        int rc;
+        uint64_t size;
+    } cases[] = {
+        {"", OK, 0},
+        {"Content-Length: 0\r\n", OK, 0},
+        {"content-length: 0001000\r\n", OK, 1000},
+        {"Content-Length: 1001\r\n", ERR_TOO_BIG, 1001},
+        {"Content-Length: 99999999999999999999999999\r\n", ERR_TOO_BIG, 9999},
+        {"Content-Length: 9999999999999999x\r\n", ERR_MALFORMED, 9999},
+        {"Content-Length:\r\n", ERR_MALFORMED, 0},
+        {"Content-Length: +5\r\n", ERR_MALFORMED, 0},
+        {"Content-Length: -5\r\n", ERR_MALFORMED, 0},
+        {"Content-Length: 5, 5\r\n", ERR_MALFORMED, 5},
+        {"Content-Length: 5\r\nContent-Length: 5\r\n", ERR_MALFORMED, 0},
+        {"Transfer-Encoding: chunked\r\n", ERR_UNAVAILABLE, 0},
+        {"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", ERR_UNAVAILABLE, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint64_t size;
+        assert_int_equal(body_size(cases[i].fields, &size), cases[i].rc);
+        assert_int_equal(size, cases[i].size);
+    }
+}
+
+static void a_connection_is_kept_as_the_version_and_the_fields_say(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request;
+        bool keeps;
+    } cases[] = {
+        {"GET / HTTP/1.1\r\n\r\n", true},
+        {"GET / HTTP/1.1\r\nConnection: x, Close\r\n\r\n", false},
+        {"GET / HTTP/1.0\r\n\r\n", false},
+        {"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", true},
+        {"GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        http_head_t head;
+        assert_true(parse(cases[i].request, &head) > 0);
+        assert_int_equal(http_head_keeps_alive(&head), cases[i].keeps);
+    }
+}
+
 static void query_values_are_found_by_name_and_number(void **state)
 {
     (void)state;
@@ -296,6 +356,8 @@ int main(void)
         cmocka_unit_test(fields_are_found_whatever_their_letter_case),
         cmocka_unit_test(a_token_is_found_in_any_list_of_its_name),
         cmocka_unit_test(list_items_come_trimmed_and_without_the_empty_ones),
+        cmocka_unit_test(the_body_has_one_size_or_the_request_is_refused),
+        cmocka_unit_test(a_connection_is_kept_as_the_version_and_the_fields_say),
         cmocka_unit_test(query_values_are_found_by_name_and_number),
         cmocka_unit_test(a_value_must_fit_and_be_well_encoded),
         cmocka_unit_test(plus_is_a_space_only_where_it_is_said),

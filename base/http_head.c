@@ -1,4 +1,4 @@
-#include "protocol/http_head.h"
+#include "base/http_head.h"
 
 #include <limits.h>
 
@@ -273,6 +273,33 @@ bool http_head_has_token(const http_head_t *self, const char *name, const char *
                 return true;
     }
     return false;
+}
+
+int http_head_body_size(const http_head_t *self, uint64_t limit, uint64_t *size)
+{
+    span_t value = {0};
+    size_t count = http_head_get(self, "content-length", &value);
+    *size = 0;
+    if (http_head_get(self, "transfer-encoding", NULL) > 0)
+        return ERR_UNAVAILABLE;
+    if (count > 1 || (count == 1 && value.size == 0))
+        return ERR_MALFORMED;
+    bool over = false;
+    for (size_t i = 0; i < value.size; i++) {
+        if (!is_digit(value.data[i]))
+            return ERR_MALFORMED;
+        if (!over) /* far from an overflow: limits are sizes of memory */
+            *size = *size * 10 + (uint64_t)(value.data[i] - '0');
+        over = *size > limit;
+    }
+    return over ? ERR_TOO_BIG : OK;
+}
+
+bool http_head_keeps_alive(const http_head_t *self)
+{
+    if (http_head_has_token(self, "connection", "close"))
+        return false;
+    return self->version_minor >= 1 || http_head_has_token(self, "connection", "keep-alive");
 }
 
 /* Splits off what stands before the separator, and drops the separator. */

@@ -1,11 +1,11 @@
-/* protocol/http_head - the head of an HTTP/1.x request or answer, strictly (RFC 9112).
+/* base/http_head - the head of an HTTP/1.x request or answer, strictly (RFC 9112).
  * Thread: any; pure; allocates nothing.
  *
  * Lines end in CR LF; no obs-fold, no bare CR or LF, no white space before a colon, no NUL; a field value is
  * visible ASCII, spaces, tabs and bytes from 0x80. What is lenient elsewhere is where requests get smuggled.
  */
-#ifndef HEDDLE_PROTOCOL_HTTP_HEAD_H
-#define HEDDLE_PROTOCOL_HTTP_HEAD_H
+#ifndef HEDDLE_BASE_HTTP_HEAD_H
+#define HEDDLE_BASE_HTTP_HEAD_H
 
 #include "base/span.h"
 
@@ -39,6 +39,13 @@ size_t http_head_get(const http_head_t *self, const char *name, span_t *value);
 
 /* Does a comma-separated field (all occurrences) hold the token, letter case aside? */
 bool http_head_has_token(const http_head_t *self, const char *name, const char *token);
+
+/* The body's size by Content-Length; 0 without one. ERR_UNAVAILABLE: a Transfer-Encoding, which we don't read
+ * (411); ERR_MALFORMED: a length that is no number, or two; ERR_TOO_BIG: over the limit (413). */
+int http_head_body_size(const http_head_t *self, uint64_t limit, uint64_t *size);
+
+/* May another request follow on this connection (RFC 9112 section 9.3)? */
+bool http_head_keeps_alive(const http_head_t *self);
 
 /* Splits the next item off a comma-separated value, past empty ones; false at its end. */
 bool http_next_item(span_t *rest, span_t *item);
