@@ -156,8 +156,9 @@ static void check_required(loader_t *self, const scope_t *scope, const config_no
             continue;
         const char *example = at.row->example;
         config_mark_t mark = root->kind == CONFIG_NODE_MAPPING ? nearest_mark(root, at.path) : root->key_at;
-        config_report_add(self->report, mark, "the required key '%s%s' is missing%s%s", scope->prefix,
-                          at.path, example ? "; an example is " : "", example ? example : "");
+        config_report_add(self->report, mark, "the required key '%s%s' is missing%s%s%s", scope->prefix,
+                          at.path, example ? " (for example: " : "", example ? example : "",
+                          example ? ")" : "");
     }
 }
 
@@ -407,6 +408,12 @@ static void apply_root(loader_t *self, const scope_t *scope, const config_node_t
                           kind_name(root->kind));
 }
 
+/* Some editors put a byte order mark before UTF-8. */
+static span_t without_bom(span_t text)
+{
+    return span_starts(text, SPAN("\xef\xbb\xbf")) ? span_skip(text, 3) : text;
+}
+
 static int parse(const config_part_t *parts, size_t count, const char *name, span_t text,
                  config_sources_t *sources, buf_t *out)
 {
@@ -433,7 +440,7 @@ static int parse(const config_part_t *parts, size_t count, const char *name, spa
 int config_parse(const config_part_t *parts, size_t count, const char *name, span_t text, buf_t *report)
 {
     config_sources_t *sources = config_sources_new(name);
-    int err = parse(parts, count, name, text, sources, report);
+    int err = parse(parts, count, name, without_bom(text), sources, report);
     config_sources_destroy(&sources);
     return err;
 }
@@ -474,7 +481,7 @@ int config_load_traced(const config_part_t *parts, size_t count, const char *fil
     buf_t text = {0};
     int err = file ? read_file(file, &text, report) : OK;
     if (err == OK)
-        err = parse(parts, count, file, buf_span(&text), *sources, report);
+        err = parse(parts, count, file, without_bom(buf_span(&text)), *sources, report);
     buf_fini(&text);
     return err;
 }

@@ -95,6 +95,19 @@ static bool before(config_mark_t a, config_mark_t b)
     return a.line != b.line ? a.line < b.line : a.column < b.column;
 }
 
+/* Whether a terminal may get the character: no control byte, and as many bytes as its first one announces. */
+static bool is_printable(const uint8_t *bytes, size_t size)
+{
+    uint8_t first = bytes[0];
+    size_t announced = first < 0x80   ? 1
+                       : first < 0xc2 ? 0
+                       : first < 0xe0 ? 2
+                       : first < 0xf0 ? 3
+                       : first < 0xf5 ? 4
+                                      : 0;
+    return size == announced && first >= 0x20 && first != 0x7f;
+}
+
 /* Which columns of the line are hidden. */
 static void find_hidden(const config_report_t *self, size_t line, bool hidden[LINE_MAX + 1])
 {
@@ -127,12 +140,11 @@ static void print_source(const config_report_t *self, config_mark_t at, buf_t *o
     buf_printf(out, "%6zu | ", at.line);
     for (size_t column = 1; line.size > 0 && column <= LINE_MAX; column++) {
         size_t size = character_size(line);
-        bool control = line.data[0] < 0x20 || line.data[0] == 0x7f;
         if (line.data[0] == '\t')
             buf_append_byte(out, '\t');
         else if (hidden[column])
             buf_append_byte(out, '*');
-        else if (control)
+        else if (!is_printable(line.data, size))
             buf_append_byte(out, '?');
         else
             buf_append(out, line.data, size);

@@ -56,14 +56,17 @@ static const struct wording {
     {"could not find expected ':'", "expected 'key: value'"},
     {"did not find expected key", "expected a key here; check the indentation and the quotes above"},
     {"did not find expected '-' indicator", "expected another '- item' here; check the indentation"},
-    {"found unexpected end of stream", "a quote is opened here and never closed"},
+    {"did not find expected ',' or '}'",
+     "expected ',' or '}'; put a value that holds ': ' or brackets into quotes"},
+    {"did not find expected ',' or ']'",
+     "expected ',' or ']'; put a value that holds ': ' or brackets into quotes"},
+    {"did not find expected <document start>", "expected the end of the file here; check the indentation"},
     {"found character that cannot start any token",
      "a value can't start with this character; put the value into quotes"},
     {"found unknown escape character",
      "unknown escape in a double-quoted text; single quotes take it as it is"},
     {"block sequence entries are not allowed in this context",
      "a list can't start here; put it on its own line"},
-    {"control characters are not allowed", "control characters are not allowed"},
 };
 
 static const char *wording_of(const char *problem)
@@ -75,27 +78,48 @@ static const char *wording_of(const char *problem)
     return problem;
 }
 
-/* Where libyaml's problem is: it knows only the byte when the encoding is wrong, and an open quote is best
- * shown where it opens. */
-static config_mark_t problem_mark(const reader_t *self)
+static bool is_at_end(const reader_t *self, config_mark_t at)
+{
+    config_mark_t end = mark_at_offset(self->text, self->text.size);
+    return at.line > end.line || (at.line == end.line && at.column >= end.column);
+}
+
+/* What is opened and never closed is missed at the end of the file, and shown where it opens. */
+static void report_unclosed(reader_t *self, const char *what)
+{
+    config_report_add(self->report, mark_of(self->parser.context_mark), "%s is opened here and never closed",
+                      what);
+}
+
+static void report_problem(reader_t *self, const char *problem)
 {
     const yaml_parser_t *parser = &self->parser;
-    if (parser->error == YAML_READER_ERROR)
-        return mark_at_offset(self->text, parser->problem_offset);
-    if (parser->context && strcmp(parser->problem, "found unexpected end of stream") == 0)
-        return mark_of(parser->context_mark);
-    return mark_of(parser->problem_mark);
+    config_mark_t at = mark_of(parser->problem_mark);
+    bool at_end = parser->context && is_at_end(self, at);
+    if (at_end && strcmp(parser->context, "while scanning a quoted scalar") == 0)
+        report_unclosed(self, "a quote");
+    else if (at_end && strncmp(parser->context, "while parsing a flow", 20) == 0)
+        report_unclosed(self, "a bracket");
+    else
+        config_report_add(self->report, at, "%s", wording_of(problem));
+}
+
+/* When the bytes are no text libyaml knows only which byte it is. */
+static void report_bytes(reader_t *self, const char *problem)
+{
+    config_report_add(self->report, mark_at_offset(self->text, self->parser.problem_offset), "%s",
+                      strstr(problem, "UTF-8") ? "invalid UTF-8" : problem);
 }
 
 static void report_syntax(reader_t *self)
 {
-    const char *problem = self->parser.problem ? self->parser.problem : "can't be read as YAML";
-    config_mark_t at = self->parser.problem ? problem_mark(self) : (config_mark_t){1, 1};
-    if (config_report_has_line(self->report, at.line)) /* a tab on this line was reported, and is the cause */
-        return;
-    if (self->parser.error == YAML_READER_ERROR && strstr(problem, "UTF-8"))
-        problem = "invalid UTF-8";
-    config_report_add(self->report, at, "%s", wording_of(problem));
+    const yaml_parser_t *parser = &self->parser;
+    const char *problem = parser->problem ? parser->problem : "this can't be read as YAML";
+    if (parser->error == YAML_READER_ERROR)
+        report_bytes(self, problem);
+    else if (!config_report_has_line(self->report,
+                                     parser->problem_mark.line + 1)) /* else a tab is the cause */
+        report_problem(self, problem);
 }
 
 static bool next_event(reader_t *self, yaml_event_t *event)

@@ -1,5 +1,5 @@
-/* base/histogram - counts of values in log-linear buckets: 64 powers of two, 16 steps each, error below 6.25 %.
- * Owner:  whoever embeds it. Thread: its owner's. Life: zeroed memory -> add* (no fini).
+/* base/histogram - counts of values in log-linear buckets: 64 powers of two, 16 steps each, error below 6.25
+ * %. Owner:  whoever embeds it. Thread: its owner's. Life: zeroed memory -> add* (no fini).
  */
 #ifndef HEDDLE_BASE_HISTOGRAM_H
 #define HEDDLE_BASE_HISTOGRAM_H
@@ -20,8 +20,8 @@ void histogram_add(histogram_t *self, uint64_t value);
 void histogram_add_n(histogram_t *self, uint64_t value, uint64_t count);
 void histogram_merge(histogram_t *self, const histogram_t *other);
 
-/* The value that `fraction` (0..1) of the values do not exceed: the upper end of its bucket, at most max. 0 when
- * empty. */
+/* The value that `fraction` (0..1) of the values do not exceed: the upper end of its bucket, at most max. 0
+ * when empty. */
 uint64_t histogram_at(const histogram_t *self, double fraction);
 
 #endif

@@ -36,18 +36,20 @@ bool log_enabled(log_level_t level);
 #define log_warn(...)  LOG_WRITE(LOG_WARN, __VA_ARGS__)
 #define log_error(...) LOG_WRITE(LOG_ERROR, __VA_ARGS__)
 
-#define LOG_WRITE(level, ...)                                                                                      \
-    do {                                                                                                           \
-        if (log_enabled(level))                                                                                    \
-            log_write(level, __VA_ARGS__);                                                                         \
+#define LOG_WRITE(level, ...)              \
+    do {                                   \
+        if (log_enabled(level))            \
+            log_write(level, __VA_ARGS__); \
     } while (0)
 
-/* `event` is a string literal, `format` yields the key=value text; NULL = no fields. What is above 2 KiB is cut. */
-void log_write(log_level_t level, const char *event, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* `event` is a string literal, `format` yields the key=value text; NULL = no fields. What is above 2 KiB is
+ * cut. */
+void log_write(log_level_t level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* Text from outside, made safe for a log line: cut at 64 bytes ("..."), and put into quotes, escaped as a JSON
- * string, unless it is one word of printable ASCII. A byte that is not UTF-8 becomes \u00NN. The memory is the
- * thread's own, good for four calls. */
+/* Text from outside, made safe for a log line: cut at 64 bytes ("..."), and put into quotes, escaped as a
+ * JSON string, unless it is one word of printable ASCII. A byte that is not UTF-8 becomes \u00NN. The memory
+ * is the thread's own, good for four calls. */
 const char *log_safe(span_t text);
 
 #endif

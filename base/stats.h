@@ -11,8 +11,8 @@
  *         X(dropped_full, STAT_COUNTER, "heddle_dropped_total", "reason=\"full\"", "What was lost, by cause")
  *     typedef struct relay_stats { RELAY_STATS(STATS_FIELD) } relay_stats_t;
  *
- *     #define ROW(field, kind, name, labels, help) {offsetof(relay_stats_t, field), kind, name, labels, help},
- *     static const stat_row_t rows[] = {RELAY_STATS(ROW)};
+ *     #define ROW(field, kind, name, labels, help) {offsetof(relay_stats_t, field), kind, name, labels,
+ * help}, static const stat_row_t rows[] = {RELAY_STATS(ROW)};
  *
  * Several registered structs with the same rows (one per worker) are summed when rendered.
  */
@@ -41,12 +41,14 @@ typedef struct stat_row {
 
 static inline void stats_add(stat_t *stat, uint64_t count)
 {
-    atomic_store_explicit(stat, atomic_load_explicit(stat, memory_order_relaxed) + count, memory_order_relaxed);
+    atomic_store_explicit(stat, atomic_load_explicit(stat, memory_order_relaxed) + count,
+                          memory_order_relaxed);
 }
 
 static inline void stats_sub(stat_t *stat, uint64_t count)
 {
-    atomic_store_explicit(stat, atomic_load_explicit(stat, memory_order_relaxed) - count, memory_order_relaxed);
+    atomic_store_explicit(stat, atomic_load_explicit(stat, memory_order_relaxed) - count,
+                          memory_order_relaxed);
 }
 
 static inline void stats_set(stat_t *stat, uint64_t value)
