@@ -152,6 +152,7 @@ void link_write_reset(buf_t *out, const link_identity_t *self, uint64_t peer, ui
 static int emit(link_t *self, span_t message, uint64_t now_us)
 {
     int err = self->events->send(self->context, self, message);
+    self->retry_at = err ? now_us + RETRY_US : 0;
     if (err)
         return err;
     self->last_sent = now_us;
@@ -498,7 +499,7 @@ uint64_t link_due(const link_t *self)
         due = earlier(due, self->ack_due);
     if (self->queue.batch.size || send_queue_next_unsent(&self->queue))
         due = earlier(due, self->last_flush + self->settings->flush_us);
-    return due;
+    return due > self->retry_at ? due : self->retry_at;
 }
 
 void link_excuse(link_t *self, uint64_t stall_us)

@@ -29,6 +29,7 @@ struct link {
     buf_t scratch;        /* where link_send encodes */
     uint64_t last_sent;   /* us; anything at all */
     uint64_t last_flush;  /* us; a numbered message, for pacing */
+    uint64_t retry_at;    /* us; 0 = the last send was not refused */
     uint64_t resend_at;   /* us; 0 = nothing waits for an acknowledgement */
     uint64_t resend_wait; /* us; the current backoff */
 
