@@ -262,7 +262,6 @@ void link_end_session(link_t *self, int reason, uint64_t now_us)
         link_start_session(self, 0, now_us);
     else
         send_queue_clear(&self->queue);
-    self->greet_at = now_us;
     self->events->down(self->context, self, reason);
 }
 
@@ -464,11 +463,10 @@ static void resend_oldest(link_t *self, uint64_t now_us)
 
 void link_tick(link_t *self, uint64_t now_us)
 {
+    if (link_is_up(self))
+        give_up_or_suspect(self, now_us);
     if (self->state == LINK_GREETING && now_us >= self->greet_at)
         link_send_hello(self, now_us);
-    if (!link_is_up(self))
-        return;
-    give_up_or_suspect(self, now_us);
     if (!link_is_up(self))
         return;
     if (self->resend_at && now_us >= self->resend_at)
