@@ -335,7 +335,7 @@ static void take_control(link_t *self, const link_header_t *header, const envelo
 {
     switch (envelope->kind) {
     case KIND_HELLO: link_take_hello(self, header, envelope, now_us); return;
-    case KIND_WELCOME: link_take_welcome(self, header, envelope); return;
+    case KIND_WELCOME: link_take_welcome(self, header, envelope, now_us); return;
     case KIND_REFUSE: link_take_refuse(self, header, envelope); return;
     case KIND_RESET:
         if (link_is_up(self) && header->ack_session == self->session)

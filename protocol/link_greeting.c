@@ -74,7 +74,7 @@ void link_take_hello(link_t *self, const link_header_t *header, const envelope_t
     self->events->up(self->context, self, envelope);
 }
 
-void link_take_welcome(link_t *self, const link_header_t *header, const envelope_t *envelope)
+void link_take_welcome(link_t *self, const link_header_t *header, const envelope_t *envelope, uint64_t now_us)
 {
     if (self->state != LINK_GREETING || !self->initiator || header->ack_session != self->session ||
         header->session == 0 || greeting_fault(self, envelope->welcome.protocol, envelope->welcome.cluster)) {
@@ -82,6 +82,7 @@ void link_take_welcome(link_t *self, const link_header_t *header, const envelope
         return;
     }
     self->peer_session = header->session;
+    self->last_heard = now_us;
     self->refused = false;
     learn_peer(self, envelope->welcome.name, envelope->welcome.role);
     link_go(self, LINK_UP);

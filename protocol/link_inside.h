@@ -61,7 +61,8 @@ void link_send_control(link_t *self, const envelope_t *envelope, uint64_t now_us
 /* The greeting: HELLO, until WELCOME or REFUSE. */
 void link_send_hello(link_t *self, uint64_t now_us);
 void link_take_hello(link_t *self, const link_header_t *header, const envelope_t *envelope, uint64_t now_us);
-void link_take_welcome(link_t *self, const link_header_t *header, const envelope_t *envelope);
+void link_take_welcome(link_t *self, const link_header_t *header, const envelope_t *envelope,
+                       uint64_t now_us);
 void link_take_refuse(link_t *self, const link_header_t *header, const envelope_t *envelope);
 
 #endif
