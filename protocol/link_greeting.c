@@ -52,10 +52,12 @@ void link_take_hello(link_t *self, const link_header_t *header, const envelope_t
         self->counts.stale++;
         return;
     }
-    if (header->session == self->peer_session && self->state != LINK_DOWN) {
+    if (header->session == self->peer_session && link_is_up(self)) {
         send_welcome(self, now_us); /* ours was lost */
         return;
     }
+    if (link_is_up(self))
+        link_end_session(self, ERR_CLOSED, now_us);
     int fault = greeting_fault(self, envelope->hello.protocol, envelope->hello.cluster);
     if (fault) {
         self->peer_session = header->session;
@@ -63,10 +65,6 @@ void link_take_hello(link_t *self, const link_header_t *header, const envelope_t
                     fault == ERR_VERSION ? "this relay speaks another version" : "another cluster", now_us);
         return;
     }
-    if (link_is_up(self))
-        link_end_session(self, ERR_CLOSED, now_us);
-    if (self->state != LINK_DOWN) /* `down` may not have left it so */
-        return;
     link_start_session(self, header->session, now_us);
     learn_peer(self, envelope->hello.name, envelope->hello.role);
     link_go(self, LINK_UP);
