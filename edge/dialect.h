@@ -40,6 +40,9 @@ struct edge_dialect {
     /* Taken away from outside (API): tell the client. */
     void (*unsubscribed)(edge_session_t *session, span_t channel, uint32_t code, const char *reason);
 
+    /* Reading goes on after edge_session_pause: take up what was held back since. May pause again. */
+    void (*resumed)(edge_session_t *session);
+
     /* Time for a ping that the client has to answer. */
     void (*ping)(edge_session_t *session);
 

@@ -88,8 +88,14 @@ void edge_session_flush(edge_session_t *self);
 /* The worker's wheel has come to its timer. */
 void edge_session_timer(edge_session_t *self, uint64_t now_us);
 
-/* Holds reading back until the uplink has room. */
+/* Holds reading back, until the uplink has room or edge_session_resume is called. Messages that were read
+ * already still come; the dialect keeps what it can't do yet. */
 void edge_session_pause(edge_session_t *self);
+
+/* Lets reading go on, and tells the dialect (dialect.resumed), which may pause again at once. Does nothing if
+ * it is not paused. The worker calls it for its paused sessions when the uplink has room; a dialect when
+ * what it waited for has come. */
+void edge_session_resume(edge_session_t *self);
 
 bool edge_session_is_open(const edge_session_t *self); /* not CLOSING */
 const char *edge_session_id(const edge_session_t *self, char out[EDGE_CLIENT_ID_SIZE + 1]);
