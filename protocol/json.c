@@ -341,6 +341,7 @@ bool json_next_member(json_cursor_t *self, span_t *key, json_value_t *value)
 {
     scanner_t scan = scanner(self->rest);
     skip_space(&scan);
+    keep_place(self, &scan);
     if (!take(&scan, '"'))
         return false;
     const uint8_t *name = scan.at;

@@ -242,8 +242,10 @@ static void empty_containers_and_scalars_hold_nothing(void **state)
         span_t key;
         json_cursor_t cursor = json_cursor(&value);
         assert_false(json_next_item(&cursor, &item));
+        assert_int_equal(cursor.rest.size, 0);
         cursor = json_cursor(&value);
         assert_false(json_next_member(&cursor, &key, &item));
+        assert_int_equal(cursor.rest.size, 0);
     }
 }
 
