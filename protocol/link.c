@@ -6,7 +6,7 @@
 /* After so many bytes an acknowledgement does not wait for its delay: far below any window, many batches. */
 #define ACK_BYTES (256u * 1024)
 
-/* Sent again in one go when a gap is reported; acknowledgements then call for the rest. */
+/* Sent again in one go; its acknowledgement calls for the next. */
 #define RESEND_BURST (1024u * 1024)
 
 /* A batch that has grown so far is not held back for pacing any more. */
@@ -51,6 +51,7 @@ void link_start_session(link_t *self, uint64_t peer_session, uint64_t now_us)
     self->received = 0;
     self->resend_at = self->ack_due = 0;
     self->resend_wait = self->settings->resend_us;
+    self->resent_from = self->resent_to = self->resent_at = self->lost_to = 0;
     self->ack_bytes = 0;
     self->asked_resend = self->asked_at = 0;
     self->last_flush = 0;
@@ -288,26 +289,49 @@ void link_close(link_t *self, const char *reason, uint64_t now_us)
 
 /* --- receiving --- */
 
+/* Sends again what was sent and is numbered `from` or more, as much as a burst holds. */
+static void resend(link_t *self, uint64_t from, size_t burst, uint64_t now_us)
+{
+    size_t bytes = 0;
+    send_message_t *message = send_queue_first_sent(&self->queue, from);
+    if (!message)
+        return;
+    self->resend_at = now_us + self->resend_wait;
+    self->resent_from = from;
+    self->resent_at = now_us;
+    for (; message && bytes < burst; message = send_queue_next_sent(&self->queue, message)) {
+        if (send_message(self, message, now_us))
+            return;
+        self->resent_to = message->seq;
+        self->counts.resent++;
+        bytes += message->size;
+    }
+}
+
+/* Something is missing on the other side: all that is on its way may be. */
+static void recover(link_t *self, uint64_t from, size_t burst, uint64_t now_us)
+{
+    self->lost_to = send_queue_last_sent(&self->queue);
+    resend(self, from, burst, now_us);
+}
+
+/* The other side asks again no sooner than resend_us / 4; a request that comes within half of that came
+ * twice, or crossed what its own acknowledgement called for. */
+static void take_resend(link_t *self, uint64_t from, uint64_t now_us)
+{
+    if (from != self->resent_from || now_us >= self->resent_at + self->settings->resend_us / 8)
+        recover(self, from, RESEND_BURST, now_us);
+}
+
 static void take_ack(link_t *self, uint64_t ack, uint64_t now_us)
 {
     if (!send_queue_ack(&self->queue, ack))
         return;
     self->resend_wait = self->settings->resend_us;
     self->resend_at = send_queue_first_sent(&self->queue, 0) ? now_us + self->resend_wait : 0;
-}
-
-/* Sends again what was sent and is numbered `from` or more, as much as a burst holds. */
-static void resend(link_t *self, uint64_t from, size_t burst, uint64_t now_us)
-{
-    size_t bytes = 0;
-    send_message_t *message = send_queue_first_sent(&self->queue, from);
-    self->resend_at = message ? now_us + self->resend_wait : 0;
-    for (; message && bytes < burst; message = send_queue_next_sent(&self->queue, message)) {
-        if (send_message(self, message, now_us))
-            return;
-        self->counts.resent++;
-        bytes += message->size;
-    }
+    /* All that was sent again is there, and not a message more: what followed it was lost as well. */
+    if (ack == self->resent_to && ack < self->lost_to)
+        resend(self, ack + 1, RESEND_BURST, now_us);
 }
 
 /* A message beyond the next one came, or the other side's count is ahead: asks for what is missing, once a
@@ -350,7 +374,7 @@ static void take_control(link_t *self, const link_header_t *header, const envelo
         if (envelope->beat.last > self->received)
             ask_resend(self, now_us);
         return;
-    case KIND_RESEND: resend(self, envelope->resend.from, RESEND_BURST, now_us); return;
+    case KIND_RESEND: take_resend(self, envelope->resend.from, now_us); return;
     case KIND_BYE: link_end_session(self, ERR_CLOSED, now_us); return;
     default: self->counts.unknown++; return;
     }
@@ -454,11 +478,12 @@ static void beat(link_t *self, uint64_t now_us)
     self->last_sent = now_us; /* also when it could not go: the next one is due a heartbeat later */
 }
 
+/* One message, to see whether it is the other side that is slow or the way that lost. */
 static void resend_oldest(link_t *self, uint64_t now_us)
 {
     uint64_t longest = self->settings->heartbeat_us * 3;
     self->resend_wait = self->resend_wait * 2 < longest ? self->resend_wait * 2 : longest;
-    resend(self, self->queue.acked + 1, 1, now_us);
+    recover(self, self->queue.acked + 1, 1, now_us);
 }
 
 void link_tick(link_t *self, uint64_t now_us)

@@ -32,6 +32,10 @@ struct link {
     uint64_t retry_at;    /* us; 0 = the last send was not refused */
     uint64_t resend_at;   /* us; 0 = nothing waits for an acknowledgement */
     uint64_t resend_wait; /* us; the current backoff */
+    uint64_t resent_from; /* the numbers that were sent again last */
+    uint64_t resent_to;
+    uint64_t resent_at; /* us; when */
+    uint64_t lost_to;   /* the last that was sent when something was found missing */
 
     /* receiving */
     uint64_t received;     /* all up to here have arrived here */
