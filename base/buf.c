@@ -65,6 +65,7 @@ void buf_append_byte(buf_t *self, uint8_t byte)
 
 void buf_printf(buf_t *self, const char *format, ...)
 {
+    CHECK(format);
     va_list arguments;
     va_start(arguments, format);
     int size = vsnprintf(NULL, 0, format, arguments);
