@@ -12,6 +12,10 @@
 #define REASON_MAX      255u
 #define HOPS_MAX        3u /* edge -> any relay -> owner -> new owner, while owners move */
 
+/* What a WELCOME may ask for; outside of it the initiator keeps its own. */
+#define HEARTBEAT_MIN_US 10000u
+#define HEARTBEAT_MAX_US 60000000u
+
 /* One payload. Above the largest limits.message that an edge may be given. */
 #define PAYLOAD_MAX (8u * 1024 * 1024)
 

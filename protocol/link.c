@@ -68,6 +68,7 @@ link_t *link_new(const link_options_t *options, uint64_t now_us)
     self->context = options->context;
     self->peer = options->peer;
     self->initiator = options->initiator;
+    self->heartbeat_us = options->settings->heartbeat_us;
     self->state = options->initiator ? LINK_GREETING : LINK_DOWN;
     send_queue_init(&self->queue);
     self->last_sent = self->last_heard = self->greet_at = now_us;
@@ -464,10 +465,9 @@ void link_receive(link_t *self, const link_header_t *header, span_t rest, uint64
 static void give_up_or_suspect(link_t *self, uint64_t now_us)
 {
     uint64_t silence = now_us > self->last_heard ? now_us - self->last_heard : 0;
-    if (silence >= self->settings->down_beats * self->settings->heartbeat_us)
+    if (silence >= self->settings->down_beats * self->heartbeat_us)
         link_reset(self, ERR_TIMEOUT, now_us);
-    else if (self->state == LINK_UP &&
-             silence >= self->settings->suspect_beats * self->settings->heartbeat_us)
+    else if (self->state == LINK_UP && silence >= self->settings->suspect_beats * self->heartbeat_us)
         link_go(self, LINK_SUSPECT);
 }
 
@@ -481,7 +481,7 @@ static void beat(link_t *self, uint64_t now_us)
 /* One message, to see whether it is the other side that is slow or the way that lost. */
 static void resend_oldest(link_t *self, uint64_t now_us)
 {
-    uint64_t longest = self->settings->heartbeat_us * 3;
+    uint64_t longest = self->heartbeat_us * 3;
     self->resend_wait = self->resend_wait * 2 < longest ? self->resend_wait * 2 : longest;
     recover(self, self->queue.acked + 1, 1, now_us);
 }
@@ -497,7 +497,7 @@ void link_tick(link_t *self, uint64_t now_us)
     if (self->resend_at && now_us >= self->resend_at)
         resend_oldest(self, now_us);
     link_flush(self, now_us);
-    if (now_us >= self->last_sent + self->settings->heartbeat_us)
+    if (now_us >= self->last_sent + self->heartbeat_us)
         beat(self, now_us);
 }
 
@@ -513,9 +513,8 @@ uint64_t link_due(const link_t *self)
     if (!link_is_up(self))
         return UINT64_MAX;
     uint64_t beats = self->state == LINK_UP ? self->settings->suspect_beats : self->settings->down_beats;
-    uint64_t due =
-        earlier(self->last_sent, UINT64_MAX - self->settings->heartbeat_us) + self->settings->heartbeat_us;
-    due = earlier(due, self->last_heard + beats * self->settings->heartbeat_us);
+    uint64_t due = earlier(self->last_sent, UINT64_MAX - self->heartbeat_us) + self->heartbeat_us;
+    due = earlier(due, self->last_heard + beats * self->heartbeat_us);
     if (self->resend_at)
         due = earlier(due, self->resend_at);
     if (self->ack_due)

@@ -43,7 +43,7 @@ typedef struct link_identity {
 
 /* All times in microseconds. */
 typedef struct link_settings {
-    uint64_t heartbeat_us;  /* a BEAT after so long a silence */
+    uint64_t heartbeat_us;  /* a BEAT after so long a silence; the initiator takes the other side's */
     uint32_t suspect_beats; /* heartbeats without a word: SUSPECT */
     uint32_t down_beats;    /* ... DOWN */
     uint64_t ack_delay_us;  /* an acknowledgement waits so long for a message to ride on */

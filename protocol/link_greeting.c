@@ -81,6 +81,9 @@ void link_take_welcome(link_t *self, const link_header_t *header, const envelope
     }
     self->peer_session = header->session;
     self->last_heard = now_us;
+    if (envelope->welcome.heartbeat_us >= HEARTBEAT_MIN_US &&
+        envelope->welcome.heartbeat_us <= HEARTBEAT_MAX_US)
+        self->heartbeat_us = envelope->welcome.heartbeat_us;
     self->refused = false;
     learn_peer(self, envelope->welcome.name, envelope->welcome.role);
     link_go(self, LINK_UP);

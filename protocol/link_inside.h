@@ -20,6 +20,7 @@ struct link {
     node_role_t peer_role;
     bool initiator;
     bool refused;
+    uint64_t heartbeat_us; /* the accepting side's, once it is known */
     link_state_t state;
     uint64_t session;      /* mine; 0 before the first */
     uint64_t peer_session; /* theirs; 0 = not known */
