@@ -1,0 +1,16 @@
+/* protocol/base64 - base64 with padding (RFC 4648 section 4), strictly: one text for each run of bytes.
+ * Thread: any; pure.
+ */
+#ifndef HEDDLE_PROTOCOL_BASE64_H
+#define HEDDLE_PROTOCOL_BASE64_H
+
+#include "base/buf.h"
+
+/* Appends the text of these bytes. */
+void base64_encode(buf_t *out, span_t bytes);
+
+/* Appends the bytes of this text. ERR_MALFORMED, and nothing is appended, for other letters (also white
+ * space and those of base64url), padding that is missing or in the wrong place, and bits left over. */
+int base64_decode(buf_t *out, span_t text);
+
+#endif
