@@ -35,13 +35,15 @@ typedef struct edge_identity {
 void edge_identity_fini(edge_identity_t *self);
 
 /* A connection with this token; empty = none. OK; ERR_DENIED: anonymous clients are not let in; or an error
- * of token_check; ERR_TYPE for a subscription's token; ERR_UNAVAILABLE: no secret is configured. */
+ * of token_check; ERR_TYPE for a subscription's token; ERR_MALFORMED for a user's name with a NUL in it,
+ * ERR_TOO_BIG for one over USER_ID_MAX; ERR_UNAVAILABLE: no secret is configured. On an error `out` is empty.
+ */
 int edge_auth_connect(const edge_auth_t *self, span_t token, uint64_t wall_us, edge_identity_t *out);
 
 /* What a subscription is let in with. OK; ERR_DENIED; ERR_EXPIRED; ERR_SIGNATURE and others of token_check;
  * ERR_TYPE: the token is for another channel, user or client. `info` (owned raw JSON, or NULL) is what the
- * token adds. A private channel ('$…') and the rule `token` want a token; elsewhere one is welcome and
- * checked. */
+ * token adds. A private channel ('$…') and the rule `token` want a token; elsewhere one is welcome, and
+ * checked. A good token lets in under every rule but `nobody`. */
 typedef struct edge_subscribe_request {
     span_t channel;
     span_t token; /* empty = none */
