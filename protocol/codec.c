@@ -18,6 +18,7 @@ static uint64_t big_endian(const uint8_t *at, size_t width)
 /* What a value begins with: its class, and for sized classes the count or length that follows. */
 typedef enum shape {
     SHAPE_UINT,
+    SHAPE_INT, /* of a signed format */
     SHAPE_STR,
     SHAPE_BIN,
     SHAPE_ARRAY,
@@ -30,7 +31,7 @@ typedef enum shape {
 typedef struct head {
     shape_t shape;
     size_t size;     /* bytes of the head itself, with what a PLAIN value carries */
-    uint64_t amount; /* UINT: the value; STR, BIN, EXT: bytes that follow; ARRAY: items; MAP: pairs */
+    uint64_t amount; /* UINT, INT: the value; STR, BIN, EXT: bytes that follow; ARRAY: items; MAP: pairs */
 } head_t;
 
 /* Formats 0xc0..0xdf: the shape, and how many bytes of a number follow the first byte. For PLAIN these bytes
@@ -42,20 +43,20 @@ typedef struct format {
 } format_t;
 
 static const format_t formats[32] = {
-    {SHAPE_PLAIN, 0, 0},                                                                /* c0 nil */
-    {SHAPE_BAD, 0, 0},                                                                  /* c1 never used */
-    {SHAPE_PLAIN, 0, 0},                                                                /* c2 false */
-    {SHAPE_PLAIN, 0, 0},                                                                /* c3 true */
-    {SHAPE_BIN, 1, 0},   {SHAPE_BIN, 2, 0},   {SHAPE_BIN, 4, 0},                        /* c4-c6 bin */
-    {SHAPE_EXT, 1, 0},   {SHAPE_EXT, 2, 0},   {SHAPE_EXT, 4, 0},                        /* c7-c9 ext */
-    {SHAPE_PLAIN, 4, 0}, {SHAPE_PLAIN, 8, 0},                                           /* ca-cb float */
-    {SHAPE_UINT, 1, 0},  {SHAPE_UINT, 2, 0},  {SHAPE_UINT, 4, 0},  {SHAPE_UINT, 8, 0},  /* cc-cf uint */
-    {SHAPE_PLAIN, 1, 0}, {SHAPE_PLAIN, 2, 0}, {SHAPE_PLAIN, 4, 0}, {SHAPE_PLAIN, 8, 0}, /* d0-d3 int */
-    {SHAPE_EXT, 0, 1},   {SHAPE_EXT, 0, 2},   {SHAPE_EXT, 0, 4},   {SHAPE_EXT, 0, 8},   /* d4-d7 fixext */
-    {SHAPE_EXT, 0, 16},                                                                 /* d8 fixext 16 */
-    {SHAPE_STR, 1, 0},   {SHAPE_STR, 2, 0},   {SHAPE_STR, 4, 0},                        /* d9-db str */
-    {SHAPE_ARRAY, 2, 0}, {SHAPE_ARRAY, 4, 0},                                           /* dc-dd array */
-    {SHAPE_MAP, 2, 0},   {SHAPE_MAP, 4, 0},                                             /* de-df map */
+    {SHAPE_PLAIN, 0, 0},                                                              /* c0 nil */
+    {SHAPE_BAD, 0, 0},                                                                /* c1 never used */
+    {SHAPE_PLAIN, 0, 0},                                                              /* c2 false */
+    {SHAPE_PLAIN, 0, 0},                                                              /* c3 true */
+    {SHAPE_BIN, 1, 0},   {SHAPE_BIN, 2, 0},   {SHAPE_BIN, 4, 0},                      /* c4-c6 bin */
+    {SHAPE_EXT, 1, 0},   {SHAPE_EXT, 2, 0},   {SHAPE_EXT, 4, 0},                      /* c7-c9 ext */
+    {SHAPE_PLAIN, 4, 0}, {SHAPE_PLAIN, 8, 0},                                         /* ca-cb float */
+    {SHAPE_UINT, 1, 0},  {SHAPE_UINT, 2, 0},  {SHAPE_UINT, 4, 0}, {SHAPE_UINT, 8, 0}, /* cc-cf uint */
+    {SHAPE_INT, 1, 0},   {SHAPE_INT, 2, 0},   {SHAPE_INT, 4, 0},  {SHAPE_INT, 8, 0},  /* d0-d3 int */
+    {SHAPE_EXT, 0, 1},   {SHAPE_EXT, 0, 2},   {SHAPE_EXT, 0, 4},  {SHAPE_EXT, 0, 8},  /* d4-d7 fixext */
+    {SHAPE_EXT, 0, 16},                                                               /* d8 fixext 16 */
+    {SHAPE_STR, 1, 0},   {SHAPE_STR, 2, 0},   {SHAPE_STR, 4, 0},                      /* d9-db str */
+    {SHAPE_ARRAY, 2, 0}, {SHAPE_ARRAY, 4, 0},                                         /* dc-dd array */
+    {SHAPE_MAP, 2, 0},   {SHAPE_MAP, 4, 0},                                           /* de-df map */
 };
 
 static int read_head(span_t rest, head_t *out)
@@ -72,7 +73,7 @@ static int read_head(span_t rest, head_t *out)
     } else if (first <= 0xbf) {
         *out = (head_t){SHAPE_STR, 1, first & 0x1fu};
     } else if (first >= 0xe0) {
-        *out = (head_t){SHAPE_PLAIN, 1, 0};
+        *out = (head_t){SHAPE_INT, 1, first}; /* -32 .. -1 */
     } else {
         format_t format = formats[first - 0xc0];
         if (format.shape == SHAPE_BAD)
@@ -94,7 +95,9 @@ int codec_read_uint(span_t *rest, uint64_t *out)
     int err = read_head(*rest, &head);
     if (err)
         return err;
-    if (head.shape != SHAPE_UINT)
+    if (head.shape == SHAPE_INT && rest->data[head.size > 1] & 0x80)
+        return ERR_RANGE;
+    if (head.shape != SHAPE_UINT && head.shape != SHAPE_INT)
         return ERR_TYPE;
     *out = head.amount;
     *rest = span_skip(*rest, head.size);

@@ -13,7 +13,7 @@
 /* --- reading: each takes the next value off the front of *rest, or leaves *rest as it was and returns
  * ERR_TRUNCATED, ERR_TYPE, ERR_RANGE, ERR_TOO_BIG or (0xc1) ERR_MALFORMED --- */
 
-int codec_read_uint(span_t *rest, uint64_t *out);
+int codec_read_uint(span_t *rest, uint64_t *out); /* of any width, signed or not; ERR_RANGE if below 0 */
 int codec_read_text(span_t *rest, size_t max, span_t *out); /* str */
 int codec_read_data(span_t *rest, size_t max, span_t *out); /* bin or str */
 int codec_read_array(span_t *rest, uint32_t *count);        /* its header only; count <= bytes left */
