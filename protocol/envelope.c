@@ -33,8 +33,6 @@ typedef struct kind {
     }
 ENVELOPE_KINDS(KIND_FIELDS)
 
-#define KIND_LIMIT 32u
-
 static bool find_kind(uint64_t code, kind_t *out)
 {
     switch (code) {
@@ -202,15 +200,15 @@ int link_header_read(span_t *rest, uint64_t *topic, link_header_t *out)
     int err = read_topic(rest, topic);
     if (!err)
         err = codec_read_array(rest, &count);
+    if (!err)
+        err = count ? codec_read_uint(rest, &out->version) : ERR_MALFORMED;
+    if (!err && out->version != WIRE_VERSION) /* what follows may have any form */
+        return ERR_VERSION;
     if (!err && count < 1 + known)
         err = ERR_MALFORMED;
-    if (!err)
-        err = codec_read_uint(rest, &out->version);
     for (size_t i = 0; !err && i < known; i++)
         err = codec_read_uint(rest, fields[i]);
     if (!err)
         err = skip_values(rest, count - 1 - (uint32_t)known);
-    if (!err && out->version != WIRE_VERSION)
-        err = ERR_VERSION;
     return err;
 }
