@@ -236,7 +236,10 @@ int link_send(link_t *self, const envelope_t *envelope, uint64_t now_us)
 {
     buf_clear(&self->scratch);
     envelope_encode(&self->scratch, envelope);
-    return link_send_encoded(self, buf_span(&self->scratch), now_us);
+    int err = link_send_encoded(self, buf_span(&self->scratch), now_us);
+    if (self->scratch.capacity > 4 * WIRE_BATCH)
+        buf_fini(&self->scratch);
+    return err;
 }
 
 static bool paced(const link_t *self, uint64_t now_us)

@@ -71,7 +71,7 @@ typedef struct link_counts {
     uint64_t unknown;    /* envelopes of unknown kinds, passed over */
 } link_counts_t;
 
-/* Calls out of a link. Within them the link may be sent to and reset, not destroyed. */
+/* Calls out of a link. Within them, but for `send`, the link may be sent to and reset, not destroyed. */
 typedef struct link_events {
     /* One whole message. OK, or ERR_AGAIN if it can't go now: the link keeps it and tries again at the next
      * flush. */

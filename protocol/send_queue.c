@@ -52,6 +52,8 @@ void send_queue_close_batch(send_queue_t *self)
     list_append(&self->messages, &message->node);
     if (self->unsent == &self->messages.head)
         self->unsent = &message->node;
+    if (self->batch.capacity > 4 * WIRE_BATCH) /* a large envelope's room is not kept for the next */
+        buf_fini(&self->batch);
     buf_clear(&self->batch);
 }
 
