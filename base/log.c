@@ -63,7 +63,7 @@ typedef struct event {
     uint64_t suppressed; /* lines not written since the last one that was */
 } event_t;
 
-static atomic_int level = LOG_INFO;
+static atomic_int level = LOG_LEVEL_INFO;
 
 /* `lock` guards what follows. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -113,7 +113,7 @@ void log_set_level(log_level_t wanted)
 
 bool log_enabled(log_level_t asked)
 {
-    return (int)asked >= atomic_load_explicit(&level, memory_order_relaxed) && asked < LOG_OFF;
+    return (int)asked >= atomic_load_explicit(&level, memory_order_relaxed) && asked < LOG_LEVEL_OFF;
 }
 
 static span_t event_key(const void *item)

@@ -17,7 +17,13 @@
 #include "base/config.h"
 #include "base/span.h"
 
-typedef enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF } log_level_t;
+typedef enum log_level {
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_OFF
+} log_level_t;
 
 /* The `log:` section of a configuration. */
 typedef struct log_config {
@@ -31,10 +37,10 @@ void log_configure(const log_config_t *config, const char *node_name);
 void log_set_level(log_level_t level);
 bool log_enabled(log_level_t level);
 
-#define log_debug(...) LOG_WRITE(LOG_DEBUG, __VA_ARGS__)
-#define log_info(...)  LOG_WRITE(LOG_INFO, __VA_ARGS__)
-#define log_warn(...)  LOG_WRITE(LOG_WARN, __VA_ARGS__)
-#define log_error(...) LOG_WRITE(LOG_ERROR, __VA_ARGS__)
+#define log_debug(...) LOG_WRITE(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_info(...)  LOG_WRITE(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_warn(...)  LOG_WRITE(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_error(...) LOG_WRITE(LOG_LEVEL_ERROR, __VA_ARGS__)
 
 #define LOG_WRITE(level, ...)              \
     do {                                   \

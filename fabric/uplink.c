@@ -1,0 +1,433 @@
+#include "fabric/uplink.h"
+
+#include <inttypes.h>
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "protocol/owner.h"
+
+/* A publication that has not been answered yet. */
+typedef struct pending {
+    uint64_t counter;
+    uint64_t deadline_us;
+    uint64_t relay; /* the node that it was sent to last; 0 = it waits to be sent */
+    bool sent_before;
+    uplink_published_fn *published; /* may be NULL */
+    void *user;
+    size_t size;
+    uint8_t bytes[]; /* the encoded PUB */
+} pending_t;
+
+typedef struct asked {
+    list_node_t node;
+    uint64_t id;
+    uint64_t deadline_us;
+    uplink_answered_fn *answered;
+    void *user;
+} asked_t;
+
+struct uplink {
+    const uplink_events_t *events; /* borrowed */
+    void *context;                 /* borrowed */
+    node_t *node;                  /* borrowed */
+    namespaces_t namespaces;
+    pending_t *ring[UPLINK_PENDING_MAX]; /* owned; a publication is at its counter modulo the size */
+    uint64_t first;                      /* the oldest counter that may be unanswered */
+    uint64_t unsent;                     /* nothing below waits to be sent */
+    uint64_t next;                       /* the next counter */
+    size_t pending_bytes;
+    bool was_full;
+    list_t asked; /* of asked_t, oldest first */
+    uint64_t last_ask;
+    buf_t scratch;
+    uplink_counts_t counts;
+};
+
+uplink_t *uplink_new(const uplink_events_t *events, void *context)
+{
+    uplink_t *self = mem_new(sizeof *self);
+    self->events = events;
+    self->context = context;
+    self->first = self->unsent = self->next = 1;
+    namespaces_init(&self->namespaces);
+    list_init(&self->asked);
+    return self;
+}
+
+void uplink_attach(uplink_t *self, node_t *node)
+{
+    self->node = node;
+}
+
+/* --- publications --- */
+
+static pending_t **slot(uplink_t *self, uint64_t counter)
+{
+    return &self->ring[counter % UPLINK_PENDING_MAX];
+}
+
+static void advance_first(uplink_t *self)
+{
+    while (self->first < self->next && !*slot(self, self->first))
+        self->first++;
+    if (self->unsent < self->first)
+        self->unsent = self->first;
+}
+
+static void tell_room(uplink_t *self)
+{
+    if (self->was_full && uplink_has_room(self)) {
+        self->was_full = false;
+        self->events->room(self->context);
+    }
+}
+
+/* Takes it out, then tells. */
+static void settle(uplink_t *self, uint64_t counter, int err, position_t position)
+{
+    pending_t *pending = *slot(self, counter);
+    *slot(self, counter) = NULL;
+    self->pending_bytes -= pending->size;
+    advance_first(self);
+    if (pending->published)
+        pending->published(pending->user, err, position);
+    mem_free(pending);
+}
+
+/* The one that is still unanswered under this counter, which a peer named; NULL. */
+static pending_t *find_pending(uplink_t *self, uint64_t counter)
+{
+    if (counter < self->first || counter >= self->next)
+        return NULL;
+    return *slot(self, counter);
+}
+
+/* A publication that was sent before says so, that the owner looks whether it has it. */
+static int send_again(uplink_t *self, link_t *relay, const pending_t *pending, uint64_t now_us)
+{
+    envelope_t envelope;
+    span_t bytes = span_new(pending->bytes, pending->size);
+    int err = envelope_decode(&bytes, &envelope);
+    CHECK(!err);
+    envelope.pub.flags |= MESSAGE_RESENT;
+    err = link_send(relay, &envelope, now_us);
+    self->counts.resent += !err;
+    return err;
+}
+
+static span_t channel_of(const pending_t *pending)
+{
+    envelope_t envelope;
+    span_t bytes = span_new(pending->bytes, pending->size);
+    int err = envelope_decode(&bytes, &envelope);
+    CHECK(!err);
+    return envelope.pub.channel;
+}
+
+static int send_pending(uplink_t *self, pending_t *pending, span_t channel, uint64_t now_us)
+{
+    link_t *relay = uplink_route(self, channel);
+    if (!relay)
+        return ERR_UNAVAILABLE;
+    int err = pending->sent_before ? send_again(self, relay, pending, now_us)
+                                   : link_send_encoded(relay, span_new(pending->bytes, pending->size), now_us);
+    if (err)
+        return err;
+    pending->relay = link_peer(relay);
+    pending->sent_before = true;
+    return OK;
+}
+
+/* Sends what waits, oldest first; stops at the first one that can't go, so that order is kept. */
+static void pump(uplink_t *self, uint64_t now_us)
+{
+    for (; self->unsent < self->next; self->unsent++) {
+        pending_t *pending = *slot(self, self->unsent);
+        if (pending && !pending->relay && send_pending(self, pending, channel_of(pending), now_us))
+            return;
+    }
+}
+
+static pending_t *new_pending(uplink_t *self, const publication_t *publication)
+{
+    envelope_t envelope = {
+        .kind = KIND_PUB,
+        .pub = {.node = node_id(self->node),
+                .counter = self->next,
+                .channel = publication->channel,
+                .flags = publication->flags,
+                .client = publication->client,
+                .user = publication->user,
+                .info = publication->info,
+                .payload = publication->payload},
+    };
+    buf_clear(&self->scratch);
+    envelope_encode(&self->scratch, &envelope);
+    pending_t *pending = mem_grow(NULL, 1, sizeof *pending + self->scratch.size);
+    *pending = (pending_t){.counter = self->next, .size = self->scratch.size};
+    memcpy(pending->bytes, self->scratch.data, self->scratch.size);
+    return pending;
+}
+
+int uplink_publish(uplink_t *self, const publication_t *publication, uplink_published_fn *published, void *user,
+                   uint64_t now_us)
+{
+    if (self->next - self->first >= UPLINK_PENDING_MAX || self->pending_bytes >= UPLINK_PENDING_BYTES) {
+        self->was_full = true;
+        return ERR_FULL;
+    }
+    pending_t *pending = new_pending(self, publication);
+    pending->deadline_us = now_us + UPLINK_PUBLISH_TIMEOUT_US;
+    pending->published = published;
+    pending->user = user;
+    *slot(self, self->next) = pending;
+    self->pending_bytes += pending->size;
+    self->counts.published++;
+    bool in_turn = self->unsent == self->next;
+    self->next++;
+    if (in_turn && send_pending(self, pending, publication->channel, now_us) == OK)
+        self->unsent = self->next;
+    return OK;
+}
+
+void uplink_forget(uplink_t *self, void *user)
+{
+    for (uint64_t counter = self->first; counter < self->next; counter++) {
+        pending_t *pending = *slot(self, counter);
+        if (pending && pending->user == user)
+            pending->published = NULL;
+    }
+    LIST_EACH_SAFE(node, &self->asked)
+    {
+        asked_t *asked = LIST_ITEM(node, asked_t, node);
+        if (asked->user == user) {
+            list_remove(&asked->node);
+            mem_free(asked);
+        }
+    }
+}
+
+bool uplink_has_room(const uplink_t *self)
+{
+    return self->next - self->first < UPLINK_PENDING_MAX * 3 / 4 && self->pending_bytes < UPLINK_PENDING_BYTES * 3 / 4;
+}
+
+static void take_pub_ok(uplink_t *self, const envelope_pub_ok_t *answer)
+{
+    position_t position = {.offset = answer->offset};
+    if (position_set_epoch(&position, answer->epoch) || !find_pending(self, answer->counter))
+        return;
+    self->counts.confirmed++;
+    settle(self, answer->counter, OK, position);
+}
+
+static void take_pub_no(uplink_t *self, const envelope_pub_no_t *answer)
+{
+    if (!find_pending(self, answer->counter))
+        return;
+    self->counts.refused++;
+    settle(self, answer->counter, answer->code == (uint64_t)-ERR_NOT_FOUND ? ERR_NOT_FOUND : ERR_DENIED,
+           (position_t){0});
+}
+
+static void time_out_publications(uplink_t *self, uint64_t now_us)
+{
+    while (self->first < self->next) {
+        pending_t *oldest = *slot(self, self->first);
+        if (now_us < oldest->deadline_us)
+            return;
+        self->counts.timed_out++;
+        settle(self, self->first, ERR_TIMEOUT, (position_t){0});
+    }
+}
+
+/* --- questions --- */
+
+int uplink_ask(uplink_t *self, envelope_ask_t question, uplink_answered_fn *answered, void *user, uint64_t now_us)
+{
+    link_t *relay = uplink_route(self, question.channel);
+    if (!relay)
+        return ERR_UNAVAILABLE;
+    question.id = ++self->last_ask;
+    envelope_t envelope = {.kind = KIND_ASK, .ask = question};
+    int err = link_send(relay, &envelope, now_us);
+    if (err)
+        return err;
+    asked_t *asked = mem_new(sizeof *asked);
+    asked->id = question.id;
+    asked->deadline_us = now_us + UPLINK_ASK_TIMEOUT_US;
+    asked->answered = answered;
+    asked->user = user;
+    list_append(&self->asked, &asked->node);
+    return OK;
+}
+
+void uplink_answer(uplink_t *self, link_t *relay, uint64_t id, int err, span_t items, uint64_t now_us)
+{
+    (void)self;
+    envelope_t answer = {.kind = KIND_ANSWER, .answer = {id, (uint64_t)-err, items}};
+    (void)link_send(relay, &answer, now_us); /* the one who asked has a deadline */
+}
+
+static void settle_asked(asked_t *asked, int err, span_t items)
+{
+    list_remove(&asked->node);
+    asked->answered(asked->user, err, items);
+    mem_free(asked);
+}
+
+static void take_answer(uplink_t *self, const envelope_answer_t *answer)
+{
+    LIST_EACH_SAFE(node, &self->asked)
+    {
+        asked_t *asked = LIST_ITEM(node, asked_t, node);
+        if (asked->id == answer->id) {
+            settle_asked(asked, answer->code ? ERR_UNAVAILABLE : OK, answer->items);
+            return;
+        }
+    }
+}
+
+static void time_out_questions(uplink_t *self, uint64_t now_us)
+{
+    while (!list_empty(&self->asked)) {
+        asked_t *oldest = LIST_ITEM(self->asked.head.next, asked_t, node);
+        if (now_us < oldest->deadline_us)
+            return;
+        settle_asked(oldest, ERR_TIMEOUT, (span_t){0});
+    }
+}
+
+void uplink_destroy(uplink_t **self_p)
+{
+    uplink_t *self = *self_p;
+    if (!self)
+        return;
+    *self_p = NULL;
+    while (self->first < self->next)
+        settle(self, self->first, ERR_CLOSED, (position_t){0});
+    while (!list_empty(&self->asked))
+        settle_asked(LIST_ITEM(self->asked.head.next, asked_t, node), ERR_CLOSED, (span_t){0});
+    namespaces_fini(&self->namespaces);
+    buf_fini(&self->scratch);
+    mem_free(self);
+}
+
+/* --- relays --- */
+
+link_t *uplink_route(const uplink_t *self, span_t channel)
+{
+    link_t *best = NULL;
+    uint64_t best_weight = 0;
+    bool several = node_links_up(self->node) > 1;
+    link_t *link;
+    for (size_t at = 0; (link = node_next_link(self->node, &at)) != NULL;) {
+        if (!link_is_up(link) || link_peer_role(link) != ROLE_RELAY)
+            continue;
+        if (!several)
+            return link;
+        uint64_t weight = owner_weight(channel, span_str(link_peer_name(link)));
+        if (!best || weight > best_weight) {
+            best = link;
+            best_weight = weight;
+        }
+    }
+    return best;
+}
+
+const namespaces_t *uplink_namespaces(const uplink_t *self)
+{
+    return &self->namespaces;
+}
+
+void uplink_up(uplink_t *self, link_t *link, const envelope_t *greeting, uint64_t now_us)
+{
+    if (greeting->kind != KIND_WELCOME)
+        return;
+    int err = namespaces_decode(&self->namespaces, greeting->welcome.namespaces);
+    if (err)
+        log_error("uplink.namespaces", "relay=%s err=%s", log_safe(span_str(link_peer_name(link))), err_name(err));
+    self->events->found(self->context, link);
+    pump(self, now_us);
+}
+
+void uplink_down(uplink_t *self, link_t *link, uint64_t now_us)
+{
+    for (uint64_t counter = self->next; counter-- > self->first;) {
+        pending_t *pending = *slot(self, counter);
+        if (pending && pending->relay == link_peer(link)) {
+            pending->relay = 0;
+            if (counter < self->unsent)
+                self->unsent = counter;
+        }
+    }
+    self->events->lost(self->context, link);
+    pump(self, now_us);
+}
+
+void uplink_envelope(uplink_t *self, link_t *link, const envelope_t *envelope, uint64_t now_us)
+{
+    (void)now_us;
+    switch (envelope->kind) {
+    case KIND_MSG: self->events->message(self->context, &envelope->msg); break;
+    case KIND_PUB_OK: take_pub_ok(self, &envelope->pub_ok); break;
+    case KIND_PUB_NO: take_pub_no(self, &envelope->pub_no); break;
+    case KIND_SUB_OK: self->events->subscribed(self->context, &envelope->sub_ok); break;
+    case KIND_SUB_NO: self->events->not_subscribed(self->context, &envelope->sub_no); break;
+    case KIND_ASK: self->events->asked(self->context, link, &envelope->ask); break;
+    case KIND_ANSWER: take_answer(self, &envelope->answer); break;
+    default:
+        log_warn("uplink.unexpected", "relay=%s kind=%s", log_safe(span_str(link_peer_name(link))),
+                 envelope_kind_name(envelope->kind));
+    }
+}
+
+void uplink_tick(uplink_t *self, uint64_t now_us)
+{
+    pump(self, now_us);
+    time_out_publications(self, now_us);
+    time_out_questions(self, now_us);
+    tell_room(self);
+}
+
+/* --- subscriptions and presence --- */
+
+static int send_to_owner(uplink_t *self, span_t channel, const envelope_t *envelope, uint64_t now_us)
+{
+    link_t *relay = uplink_route(self, channel);
+    return relay ? link_send(relay, envelope, now_us) : ERR_UNAVAILABLE;
+}
+
+int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t now_us)
+{
+    envelope_t sub = {.kind = KIND_SUB, .sub = {channel, position_epoch(&from), from.offset, 0}};
+    return send_to_owner(self, channel, &sub, now_us);
+}
+
+int uplink_unsubscribe(uplink_t *self, span_t channel, uint64_t now_us)
+{
+    envelope_t unsub = {.kind = KIND_UNSUB, .unsub = {channel}};
+    return send_to_owner(self, channel, &unsub, now_us);
+}
+
+int uplink_join(uplink_t *self, const envelope_join_t *join, uint64_t now_us)
+{
+    envelope_t envelope = {.kind = KIND_JOIN, .join = *join};
+    return send_to_owner(self, join->channel, &envelope, now_us);
+}
+
+int uplink_leave(uplink_t *self, span_t channel, span_t client, uint64_t now_us)
+{
+    envelope_t leave = {.kind = KIND_LEAVE, .leave = {channel, client}};
+    return send_to_owner(self, channel, &leave, now_us);
+}
+
+uplink_counts_t uplink_counts(const uplink_t *self)
+{
+    uplink_counts_t counts = self->counts;
+    counts.pending = (size_t)(self->next - self->first);
+    return counts;
+}
