@@ -39,11 +39,15 @@ typedef struct edge_admin_config {
     char *address; /* empty: none */
 } edge_admin_config_t;
 
+/* The demo page at "/": a client of each of these edges in its own pane. */
+typedef struct edge_demo_config {
+    config_list_t edges; /* "ws://127.0.0.1:8000"; empty: no page */
+} edge_demo_config_t;
+
 /* The top level. */
 typedef struct edge_top_config {
     config_list_t relays;
     uint64_t workers;
-    bool demo; /* serve the demo page at / */
 } edge_top_config_t;
 
 typedef struct edge_config {
@@ -55,10 +59,11 @@ typedef struct edge_config {
     edge_api_config_t api;
     edge_limits_config_t limits;
     edge_ping_config_t ping;
+    edge_demo_config_t demo;
     log_config_t log;
 } edge_config_t;
 
-#define EDGE_CONFIG_PARTS 9u
+#define EDGE_CONFIG_PARTS 10u
 
 /* The tables with their targets in `config`, for base/config. */
 void edge_config_parts(edge_config_t *config, config_part_t parts[EDGE_CONFIG_PARTS]);
