@@ -1,0 +1,23 @@
+/* cli/main - `heddle`: the tools for people, one file per subcommand. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+
+static const cli_command_t commands[] = {
+    {"check", "checks configuration files without starting anything", cli_check_run},
+    {"token", "makes and reads the signed tokens that clients log in with", cli_token_run},
+    {"bench", "measures throughput, latency, loss and memory of running nodes", cli_bench_run},
+    {0},
+};
+
+int main(int argc, char **argv)
+{
+    if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+        puts("heddle " HEDDLE_VERSION);
+        return CLI_OK;
+    }
+    return cli_command_dispatch(
+        "heddle", "Heddle carries WebSocket traffic across many machines; this is its tool box.", commands,
+        argc, argv);
+}
