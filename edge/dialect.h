@@ -11,7 +11,8 @@
 
 struct edge_dialect {
     const char *name;
-    uint8_t index; /* its place in the registry; a channel keeps one frame of a message per dialect */
+    uint8_t index;        /* its place in the registry; the hub makes one frame of a message per dialect */
+    bool outlives_losses; /* a client may miss messages: limits.on_slow_client applies. Else it is closed. */
 
     /* A request that passed the handshake's checks. Does this dialect serve it? 0 = no, not mine; 101 = yes,
      * with a session in *session (and the subprotocol to answer with, or NULL); else the HTTP status to
@@ -30,23 +31,24 @@ struct edge_dialect {
     edge_frame_t *(*frame)(const envelope_msg_t *message);
 
     /* A subscription that edge_hub_subscribe said will be answered: it is on (err OK), or can't be made
-     * (err). */
+     * (err; the hub has taken it away, and frees it when this returns). */
     void (*subscribed)(edge_subscription_t *subscription, int err);
 
-    /* The client has missed what can't be had again: it must be told. The subscription is taken away by the
-     * hub afterwards unless the dialect has closed the session. */
+    /* The client has missed what can't be had again: it must be told. The hub has taken the subscription
+     * away, and frees it when this returns. */
     void (*lost)(edge_subscription_t *subscription);
 
     /* Taken away from outside (API): tell the client. */
     void (*unsubscribed)(edge_session_t *session, span_t channel, uint32_t code, const char *reason);
 
-    /* Reading goes on after edge_session_pause: take up what was held back since. May pause again. */
+    /* Reading goes on after edge_session_pause: take up what was held back since. May pause again. NULL if
+     * the dialect never pauses. */
     void (*resumed)(edge_session_t *session);
 
     /* Time for a ping that the client has to answer. */
     void (*ping)(edge_session_t *session);
 
-    /* Frees session->state. */
+    /* Frees session->state, which may be NULL. Also for a session that was never opened. */
     void (*closed)(edge_session_t *session);
 };
 

@@ -14,7 +14,7 @@ typedef struct edge_frame {
     uint8_t bytes[];
 } edge_frame_t;
 
-/* A server's frame of this payload. */
+/* A server's frame of this payload, which the caller has capped below 4 GiB. */
 edge_frame_t *edge_frame_new(websocket_opcode_t opcode, span_t payload);
 
 static inline edge_frame_t *edge_frame_ref(edge_frame_t *self)
@@ -23,6 +23,12 @@ static inline edge_frame_t *edge_frame_ref(edge_frame_t *self)
     return self;
 }
 
-void edge_frame_unref(edge_frame_t **self_p);
+void edge_frame_unref(edge_frame_t **self_p); /* NULL is fine */
+
+/* Is it a ping, pong or close? Those have bit 3 of the opcode (RFC 6455 section 5.5). */
+static inline bool edge_frame_is_control(const edge_frame_t *self)
+{
+    return self->bytes[0] & 0x08;
+}
 
 #endif

@@ -1,10 +1,23 @@
 /* edge/hub - which sessions listen to which channel; one subscription upstream for each channel, however many
- * listen. Owner:  a worker. Thread: the worker's loop. No sockets: the simulation runs it, too. Life:
- * edge_hub_new -> subscribe | unsubscribe | messages* -> edge_hub_destroy (when no session is left)
+ * listen.
+ * Owner:  a worker.
+ * Thread: the worker's loop. No sockets: the simulation runs it, too.
+ * Life:   edge_hub_new -> subscribe | unsubscribe | messages* -> edge_hub_destroy (when no session is left)
+ *
+ *     UNSYNCED --SUB--> SUBSCRIBING --SUB_OK--> ON --UNSUB, or the relay is lost--> UNSYNCED
  *
  * A channel here knows the position of the last message that it passed on. After a link loss it subscribes
  * again with that position, so that the owner sends what was missed; what can't be had again is told to each
- * listener (dialect.lost).
+ * listener (dialect.lost). A message that does not follow on the last one is never passed over: it counts as
+ * a loss, too.
+ *
+ * Links keep the order, and a relay answers each SUB once. So a channel counts the SUBs that are unanswered,
+ * and believes only the answer to the last one: what comes before that is from a subscription given up
+ * meanwhile. It stays here until they are all answered, also when nobody listens any more.
+ *
+ * Sessions may be sent to and closed at any time, since closing takes nothing away from here; only
+ * edge_session_closed does. Within its callbacks (subscribed, lost) a dialect may subscribe and unsubscribe
+ * others; the subscription that the callback is about is the hub's to free if it says so.
  */
 #ifndef HEDDLE_EDGE_HUB_H
 #define HEDDLE_EDGE_HUB_H
@@ -20,10 +33,11 @@ typedef struct edge_subscription {
     edge_session_t *session; /* borrowed */
     edge_channel_t *channel; /* borrowed */
     list_node_t of_session;  /* in session->subscriptions */
+    list_node_t waiting;     /* for the first SUB_OK */
+    uint64_t asked_us;       /* monotonic; when it began to wait */
     char *info;              /* owned raw JSON of a subscription token, or NULL */
     uint32_t at;             /* its place in the channel's array */
     uint32_t request; /* the client's own number of its request, for the answer; the dialect's business */
-    bool waits;       /* for the first SUB_OK */
     bool skips_own;   /* not what its own session publishes (raw: echo=0) */
     bool present;     /* a JOIN was sent */
 } edge_subscription_t;
@@ -31,9 +45,19 @@ typedef struct edge_subscription {
 edge_hub_t *edge_hub_new(edge_worker_t *worker, uplink_t *uplink);
 void edge_hub_destroy(edge_hub_t **self_p);
 
-/* The caller has checked name and permission. OK: on, `*out` is the subscription; ERR_AGAIN: it will be
- * answered through dialect.subscribed; ERR_DUPLICATE: it has one already; ERR_FULL: over
- * limits.channels_per_client. `info` is taken whatever happens (may be NULL). */
+/* How long a subscription waits for the first SUB_OK. Client libraries give up after 5 s; ours is told
+ * before. */
+#define EDGE_SUBSCRIBE_TIMEOUT_US 4000000u
+
+static inline bool edge_subscription_waits(const edge_subscription_t *self)
+{
+    return list_linked(&self->waiting);
+}
+
+/* The caller has checked name and permission. OK: on, from the channel's position; ERR_AGAIN: it will be
+ * answered through dialect.subscribed, never within this call (`*out` is the subscription in both cases);
+ * ERR_DUPLICATE: it has one already; ERR_FULL: over limits.channels_per_client. `info` is taken whatever
+ * happens (may be NULL). */
 int edge_hub_subscribe(edge_hub_t *self, edge_session_t *session, span_t channel, char *info,
                        edge_subscription_t **out);
 

@@ -1,9 +1,15 @@
 /* edge/session - one client: who it is, what it is subscribed to, what waits to be sent to it, how it ends.
- * What it speaks is its dialect's business (edge/dialect.h). Owner:  itself, from edge_session_new until
- * edge_session_closed or edge_session_discard; the worker lists all. Thread: the worker's loop. Life:   new
- * -> opened -> (message | writable | ...)* -> closed (frees it)
+ * What it speaks is its dialect's business (edge/dialect.h).
+ * Owner:  itself, from edge_session_new until edge_session_closed or edge_session_discard; the worker lists
+ *         those that are open.
+ * Thread: the worker's loop.
+ * Life:   new -> opened -> (message | writable | ...)* -> closed (frees it); or new -> discard
  *
- *     OPENING --dialect: connected--> ACTIVE --close--> CLOSING --closed--> (freed)
+ *     OPENING --dialect: connected--> ACTIVE --close--> CLOSING --all is written--> SHUT --closed--> (freed)
+ *
+ * It ends by itself when it is not ACTIVE in time, does not answer a ping, its token expires, or does not
+ * take what is left for it while CLOSING. edge_session_close never frees: until edge_session_closed the
+ * session stays where it is, so whoever walks sessions or subscriptions may send and close.
  */
 #ifndef HEDDLE_EDGE_SESSION_H
 #define HEDDLE_EDGE_SESSION_H
@@ -17,7 +23,7 @@
 typedef struct edge_worker edge_worker_t;
 typedef struct edge_dialect edge_dialect_t;
 
-#define EDGE_SESSION_STATES(X) X(OPENING) X(ACTIVE) X(CLOSING)
+#define EDGE_SESSION_STATES(X) X(OPENING) X(ACTIVE) X(CLOSING) X(SHUT)
 
 typedef enum edge_session_state {
 #define EDGE_SESSION_ENUM(name) EDGE_SESSION_##name,
@@ -25,7 +31,8 @@ typedef enum edge_session_state {
 #undef EDGE_SESSION_ENUM
 } edge_session_state_t;
 
-#define EDGE_CLIENT_ID_SIZE 36u /* a UUID as text */
+#define EDGE_CLIENT_ID_BYTES 16u
+#define EDGE_CLIENT_ID_SIZE  36u /* a UUID as text */
 
 struct edge_session {
     edge_worker_t *worker;         /* borrowed */
@@ -34,25 +41,24 @@ struct edge_session {
     void *state;                   /* the dialect's, made and freed by it; may be NULL */
     edge_outbox_t outbox;
     edge_identity_t identity;
-    list_t subscriptions;  /* of edge_subscription_t, through `of_session` */
-    list_node_t of_worker; /* in worker->sessions */
-    list_node_t dirty;     /* in worker->dirty while something waits to be written this turn */
-    wheel_timer_t timer;   /* the next deadline or ping; one at a time */
-    list_node_t paused;    /* in worker->paused while reading is held back */
-    uint64_t opened_us;    /* monotonic */
-    uint64_t heard_us;     /* anything from the client */
-    uint8_t id[16];        /* random; as text, a UUID */
-    uint8_t state_now;     /* an edge_session_state_t; written by go() only */
-    bool awaits_pong;
-    bool saturated; /* the kernel took no more: waiting for edge_session_writable */
+    list_t subscriptions;             /* of edge_subscription_t, through `of_session` */
+    list_node_t of_worker;            /* in worker->sessions */
+    list_node_t dirty;                /* in worker->dirty while something waits to be written this turn */
+    wheel_timer_t timer;              /* the next deadline or ping; one at a time */
+    list_node_t paused;               /* in worker->paused while reading is held back */
+    uint64_t opened_us;               /* monotonic */
+    uint8_t id[EDGE_CLIENT_ID_BYTES]; /* random; as text, a UUID */
+    uint8_t state_now;                /* an edge_session_state_t; written by go() only */
+    bool awaits_pong;                 /* or any other sign of life */
+    bool saturated;                   /* the kernel took no more: waiting for edge_session_writable */
     uint16_t subscription_count;
-    uint16_t close_code;
+    uint16_t close_code; /* sent or received; 0 = none yet */
 };
 
 /* Takes what identity holds. */
 edge_session_t *edge_session_new(edge_worker_t *worker, const edge_dialect_t *dialect,
                                  edge_identity_t *identity);
-void edge_session_discard(edge_session_t **self_p); /* never opened */
+void edge_session_discard(edge_session_t **self_p); /* never opened; calls dialect.closed */
 
 /* --- called by the server --- */
 
@@ -78,11 +84,14 @@ void edge_session_send(edge_session_t *self, edge_frame_t *frame);
 void edge_session_send_text(edge_session_t *self, span_t text);
 void edge_session_send_frame(edge_session_t *self, websocket_opcode_t opcode, span_t payload);
 
-/* Ends it: what is queued goes first (unless `flush` is false), then a close frame. Idempotent; the first
- * code counts. The reason is a static text, not empty (see docs/decisions and the client protocol). */
+/* Ends it: what is queued goes first (unless `flush` is false), then a close frame (unless the frame before
+ * it is half written and `flush` is false). Idempotent; the first code counts. The reason is lent, not empty
+ * and not JSON (edge/close_code.h). */
 void edge_session_close(edge_session_t *self, uint16_t code, const char *reason, bool flush);
 
-/* Writes what waits; called by the worker for its dirty sessions at the end of a turn. */
+/* Writes what waits, EDGE_WRITE_SIZE bytes at most; called by the worker for its dirty sessions at the end of
+ * a turn. Takes itself off worker->dirty, and puts itself there again if there is more: so walk a list taken
+ * from it, and don't let the loop sleep while it is not empty. */
 void edge_session_flush(edge_session_t *self);
 
 /* The worker's wheel has come to its timer. */
@@ -97,8 +106,14 @@ void edge_session_pause(edge_session_t *self);
  * what it waited for has come. */
 void edge_session_resume(edge_session_t *self);
 
-bool edge_session_is_open(const edge_session_t *self); /* not CLOSING */
+bool edge_session_is_open(const edge_session_t *self); /* OPENING or ACTIVE */
+const char *edge_session_state_name(edge_session_state_t state);
+
 const char *edge_session_id(const edge_session_t *self, char out[EDGE_CLIENT_ID_SIZE + 1]);
+
+/* Reads what edge_session_id writes. false if it is something else. */
+bool edge_client_id_parse(span_t text, uint8_t out[EDGE_CLIENT_ID_BYTES]);
+
 span_t edge_session_user(const edge_session_t *self);
 span_t edge_session_info(const edge_session_t *self);
 

@@ -32,6 +32,8 @@
       "Messages that a client did not get, by cause")                                                        \
     X(dropped_lost, STAT_COUNTER, "heddle_client_dropped_messages_total", "reason=\"gap\"",                  \
       "Messages that a client did not get, by cause")                                                        \
+    X(dropped_dialect, STAT_COUNTER, "heddle_client_dropped_messages_total", "reason=\"dialect\"",           \
+      "Messages that a client did not get, by cause")                                                        \
     X(closed_slow, STAT_COUNTER, "heddle_client_disconnects_total", "reason=\"slow\"",                       \
       "Disconnects by cause")                                                                                \
     X(closed_ping, STAT_COUNTER, "heddle_client_disconnects_total", "reason=\"ping\"",                       \
@@ -45,6 +47,8 @@
     X(closed_client, STAT_COUNTER, "heddle_client_disconnects_total", "reason=\"client\"",                   \
       "Disconnects by cause")                                                                                \
     X(closed_api, STAT_COUNTER, "heddle_client_disconnects_total", "reason=\"api\"", "Disconnects by cause") \
+    X(closed_other, STAT_COUNTER, "heddle_client_disconnects_total", "reason=\"other\"",                     \
+      "Disconnects by cause")                                                                                \
     X(outbox_bytes, STAT_GAUGE, "heddle_client_outbox_bytes", NULL, "Bytes that wait in outboxes")           \
     X(publications, STAT_COUNTER, "heddle_client_publications_total", NULL,                                  \
       "Publications taken from clients")                                                                     \
