@@ -1,31 +1,24 @@
-/* The one file of base that knows libwebsockets, and of it only the carrying of sockets (its raw role): why
- * heads and bodies are read by our own rules is told in docs/decisions/0002. */
 #include "base/http_server.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <libwebsockets.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/acceptor.h"
+#include "base/address.h"
+#include "base/carrier.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/http_connection.h"
 #include "base/list.h"
-#include "base/log.h"
 #include "base/mem.h"
 
-#define BODY_LIMIT      (1024u * 1024u) /* bytes, where the options say nothing */
-#define MAX_CONNECTIONS 1000u  /* people and scrapers are few; the kernel's queue holds what is above */
-#define ACCEPT_BATCH    64     /* connections a loop turn, so that a rush doesn't starve the rest */
-#define WRITE_SIZE      65536u /* bytes a write; lws copies what the kernel doesn't take of one */
-#define READ_SIZE       16384u /* bytes a read */
-#define TICK_MS         1000u  /* how often deadlines are looked at */
-#define DESTROY_TURNS   3u     /* see destroy_context */
+#define BODY_LIMIT  (1024u * 1024u) /* bytes, where the options say nothing */
+#define MAX_SOCKETS 1000u           /* people and scrapers are few; what is above is closed */
+#define WRITE_SIZE  65536u          /* bytes a write; lws copies what the kernel doesn't take of one */
+#define READ_SIZE   16384u          /* bytes a read */
+#define TICK_MS     1000u           /* how often deadlines are looked at */
 
 /* A socket that lws carries. */
 typedef struct socket {
@@ -36,22 +29,15 @@ typedef struct socket {
 } socket_t;
 
 struct http_server {
-    http_server_options_t options;
-    uv_loop_t *loop;
-    struct lws_context *context; /* NULL once destroyed */
-    struct lws_vhost *vhost;
     http_site_t site;
-    list_t sockets; /* socket_t */
-    size_t count;
-    int fd; /* listening; -1 = none */
-    uint16_t port;
-    bool paused;       /* not accepting: too many connections, or out of descriptors */
-    uv_poll_t poll;    /* of fd */
-    uv_timer_t tick;   /* runs while there are connections, or while paused */
-    uv_idle_t destroy; /* runs while closing */
-    unsigned turns;    /* of `destroy` so far */
-    unsigned handles;  /* of the three above, open or not closed yet */
-    bool closing, closed;
+    carrier_t carrier;
+    acceptor_t acceptor; /* where the options have an address */
+    uv_timer_t tick;     /* runs while there are sockets */
+    list_t sockets;      /* socket_t */
+    size_t count;        /* of them */
+    uint16_t port;       /* 0 = has no acceptor */
+    bool closing;
+    unsigned parts; /* of carrier, tick and acceptor, those open or not closed yet */
     void (*on_closed)(void *context);
 };
 
@@ -92,10 +78,9 @@ static void socket_shut(void *socket)
     shutdown(lws_get_socket_fd(((socket_t *)socket)->wsi), SHUT_WR);
 }
 
-/* Not from within lws's callback for the same socket: that returns -1. */
 static void socket_drop(void *socket)
 {
-    lws_set_timeout(((socket_t *)socket)->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+    carrier_drop(((socket_t *)socket)->wsi);
 }
 
 static const http_wire_t wire = {.write = socket_write,
@@ -150,138 +135,6 @@ static const struct lws_protocols protocols[] = {
     {.name = NULL},
 };
 
-static void log_lws(int level, const char *line)
-{
-    (void)level;
-    log_debug("http.lws", "text=%s", log_safe(span_new(line, strcspn(line, "\n"))));
-}
-
-/* Making a context touches what all contexts of the process share (the log, the plugin, OpenSSL). */
-static int create_context(http_server_t *self)
-{
-    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    static const lws_retry_bo_t no_validity = {0}; /* no pings and no time-outs of its own */
-    void *loops[] = {self->loop};
-    struct lws_context_creation_info info = {
-        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
-        .protocols = protocols,
-        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_DISABLE_IPV6,
-        .foreign_loops = loops,
-        .fd_limit_per_thread = MAX_CONNECTIONS + 8, /* the rest is for its own pipe */
-        .pt_serv_buf_size = READ_SIZE,
-        .retry_and_idle_policy = &no_validity,
-        .vhost_name = "http",
-        .user = self,
-        .gid = -1,
-        .uid = -1,
-    };
-    pthread_mutex_lock(&mutex);
-    lws_set_log_level(LLL_ERR | LLL_WARN, log_lws);
-    self->context = lws_create_context(&info);
-    pthread_mutex_unlock(&mutex);
-    if (!self->context)
-        return ERR_UNAVAILABLE;
-    self->vhost = lws_get_vhost_by_name(self->context, "http");
-    CHECK(self->vhost);
-    return OK;
-}
-
-/* --- listening --- */
-
-static void on_acceptable(uv_poll_t *poll, int status, int events);
-
-static void pause_listening(http_server_t *self)
-{
-    self->paused = true;
-    uv_poll_stop(&self->poll);
-    start_tick(self);
-}
-
-static void resume_listening(http_server_t *self)
-{
-    self->paused = false;
-    uv_poll_start(&self->poll, UV_READABLE, on_acceptable);
-}
-
-static bool is_passing(int error)
-{
-    return error == ECONNABORTED || error == EINTR || error == EPROTO || error == ENETDOWN;
-}
-
-static void on_acceptable(uv_poll_t *poll, int status, int events)
-{
-    (void)status, (void)events;
-    http_server_t *self = poll->data;
-    for (int i = 0; i < ACCEPT_BATCH; i++) {
-        if (self->count >= MAX_CONNECTIONS) {
-            pause_listening(self);
-            return;
-        }
-        int fd = accept4(self->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            http_server_adopt(self, fd, (span_t){0});
-        } else if (!is_passing(errno)) {
-            if (errno != EAGAIN) {
-                log_warn("http.accept", "error=\"%s\"", strerror(errno));
-                pause_listening(self);
-            }
-            return;
-        }
-    }
-}
-
-/* "127.0.0.1:9000" or "[::1]:9000". */
-static int parse_address(const char *text, struct sockaddr_storage *out, socklen_t *size)
-{
-    char host[64];
-    const char *colon = strrchr(text, ':');
-    if (!colon)
-        return ERR_MALFORMED;
-    bool bracketed = text[0] == '[' && colon > text + 1 && colon[-1] == ']';
-    const char *begin = text + bracketed, *end = colon - bracketed;
-    size_t length = (size_t)(end - begin);
-    char *rest;
-    errno = 0;
-    unsigned long port = strtoul(colon + 1, &rest, 10);
-    if (length >= sizeof host || colon[1] < '0' || colon[1] > '9' || *rest || errno || port > UINT16_MAX)
-        return ERR_MALFORMED;
-    memcpy(host, begin, length);
-    host[length] = '\0';
-    int rc = bracketed ? uv_ip6_addr(host, (int)port, (struct sockaddr_in6 *)out)
-                       : uv_ip4_addr(host, (int)port, (struct sockaddr_in *)out);
-    *size = bracketed ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    return rc ? ERR_MALFORMED : OK;
-}
-
-static int bind_address(http_server_t *self, const struct sockaddr_storage *address, socklen_t size)
-{
-    int yes = 1;
-    struct sockaddr_storage bound;
-    socklen_t bound_size = sizeof bound;
-    self->fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (self->fd < 0)
-        return ERR_IO;
-    setsockopt(self->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (address->ss_family == AF_INET6)
-        setsockopt(self->fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
-    if (bind(self->fd, (const struct sockaddr *)address, size) || listen(self->fd, SOMAXCONN) ||
-        getsockname(self->fd, (struct sockaddr *)&bound, &bound_size))
-        return ERR_IO;
-    self->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                   : ((struct sockaddr_in *)&bound)->sin_port);
-    return OK;
-}
-
-static int bind_options(http_server_t *self)
-{
-    struct sockaddr_storage address;
-    socklen_t size;
-    if (!self->options.address)
-        return OK;
-    int rc = parse_address(self->options.address, &address, &size);
-    return rc ? rc : bind_address(self, &address, size);
-}
-
 /* --- deadlines --- */
 
 static socket_t *first_late(const http_server_t *self, uint64_t now_us)
@@ -301,9 +154,7 @@ static void on_tick(uv_timer_t *timer)
     uint64_t now_us = clock_now_us();
     for (socket_t *late; (late = first_late(self, now_us));)
         socket_drop(late);
-    if (self->paused && self->count < MAX_CONNECTIONS)
-        resume_listening(self);
-    if (self->count == 0 && !self->paused)
+    if (self->count == 0)
         uv_timer_stop(timer);
 }
 
@@ -315,62 +166,66 @@ static void start_tick(http_server_t *self)
 
 /* --- life --- */
 
-static void on_handle_closed(uv_handle_t *handle)
+static void on_part_closed(void *server)
 {
-    http_server_t *self = handle->data;
-    if (--self->handles > 0)
-        return;
-    self->closed = true;
-    if (self->on_closed)
-        self->on_closed(self->options.context);
+    http_server_t *self = server;
+    if (--self->parts == 0 && self->on_closed)
+        self->on_closed(self->site.context);
 }
 
-/* On a foreign loop lws closes its sockets' handles in the turn of the first call, its own in the next; it
- * tells nobody, and frees what is left only when it is called again after that. */
-static void destroy_context(uv_idle_t *idle)
+static void on_tick_closed(uv_handle_t *handle)
 {
-    http_server_t *self = idle->data;
-    if (self->turns++ == 0) {
-        lws_context_destroy(self->context);
-    } else if (self->turns > DESTROY_TURNS) {
-        lws_context_destroy(self->context);
-        self->context = NULL;
-        uv_close((uv_handle_t *)idle, on_handle_closed);
+    on_part_closed(handle->data);
+}
+
+static void on_accepted(void *server, int fd)
+{
+    http_server_adopt(server, fd, (span_t){0});
+}
+
+static int open_carrier(http_server_t *self, uv_loop_t *loop)
+{
+    carrier_options_t options = {
+        .protocols = protocols, .read_size = READ_SIZE, .limit = MAX_SOCKETS, .owner = self};
+    return carrier_open(&self->carrier, loop, &options);
+}
+
+/* What can fail comes first, so that nothing has to be closed through the loop. */
+static int open_parts(http_server_t *self, uv_loop_t *loop, const char *address)
+{
+    int fd = -1;
+    int rc = address ? address_listen(address, false, &fd, &self->port) : OK;
+    if (rc)
+        return rc;
+    rc = open_carrier(self, loop);
+    if (rc) {
+        if (address)
+            close(fd);
+        return rc;
     }
+    uv_timer_init(loop, &self->tick);
+    self->tick.data = self;
+    if (address)
+        acceptor_open(&self->acceptor, loop, fd, on_accepted, self);
+    self->parts = address ? 3 : 2;
+    return OK;
 }
 
 int http_server_open(http_server_t **out, uv_loop_t *loop, const http_server_options_t *options)
 {
     http_server_t *self = mem_new(sizeof *self);
-    self->options = *options;
     self->site = (http_site_t){.wire = &wire,
                                .routes = options->routes,
                                .route_count = options->route_count,
                                .context = options->context,
                                .body_limit = options->body_limit ? options->body_limit : BODY_LIMIT};
-    self->loop = loop;
-    self->fd = -1;
     list_init(&self->sockets);
-    int rc = bind_options(self);
-    if (!rc)
-        rc = create_context(self);
-    if (rc) {
-        if (self->fd >= 0)
-            close(self->fd);
+    int rc = open_parts(self, loop, options->address);
+    if (rc)
         mem_free(self);
-        return rc;
-    }
-    uv_timer_init(loop, &self->tick);
-    uv_idle_init(loop, &self->destroy);
-    self->tick.data = self->destroy.data = self->poll.data = self;
-    self->handles = 2;
-    if (self->fd >= 0) {
-        uv_poll_init(loop, &self->poll, self->fd);
-        self->handles++;
-        resume_listening(self);
-    }
-    *out = self;
-    return OK;
+    else
+        *out = self;
+    return rc;
 }
 
 uint16_t http_server_port(const http_server_t *self)
@@ -380,16 +235,13 @@ uint16_t http_server_port(const http_server_t *self)
 
 void http_server_adopt(http_server_t *self, int fd, span_t head)
 {
-    if (self->closing || self->count >= MAX_CONNECTIONS) {
+    if (self->closing || self->count >= MAX_SOCKETS) {
         close(fd);
         return;
     }
-    int yes = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    lws_sock_file_fd_type descriptor = {.sockfd = fd};
-    struct lws *wsi = lws_adopt_descriptor_vhost(self->vhost, LWS_ADOPT_SOCKET, descriptor, "http", NULL);
+    struct lws *wsi = carrier_adopt(&self->carrier, fd);
     if (!wsi)
-        return; /* and lws has closed it */
+        return;
     socket_t *adopted = lws_get_opaque_user_data(wsi);
     if (head.size && http_connection_receive(adopted->connection, head) != OK)
         socket_drop(adopted);
@@ -401,14 +253,10 @@ void http_server_close(http_server_t *self, void (*on_closed)(void *context))
         return;
     self->closing = true;
     self->on_closed = on_closed;
-    if (self->fd >= 0) {
-        /* In this order: libuv takes the descriptor off epoll, and its number may be another's once it is
-         * closed. */
-        uv_close((uv_handle_t *)&self->poll, on_handle_closed);
-        close(self->fd);
-    }
-    uv_close((uv_handle_t *)&self->tick, on_handle_closed);
-    uv_idle_start(&self->destroy, destroy_context); /* not here: a handler may be on the stack */
+    if (self->port)
+        acceptor_close(&self->acceptor, on_part_closed);
+    uv_close((uv_handle_t *)&self->tick, on_tick_closed);
+    carrier_close(&self->carrier, on_part_closed);
 }
 
 void http_server_destroy(http_server_t **self_p)
@@ -417,6 +265,6 @@ void http_server_destroy(http_server_t **self_p)
     if (!self)
         return;
     *self_p = NULL;
-    CHECK(self->closed);
+    CHECK(self->closing && self->parts == 0);
     mem_free(self);
 }
