@@ -1,0 +1,227 @@
+#include "relay/channel.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+
+struct relay_channel {
+    const channel_options_t *options; /* borrowed */
+    char epoch[EPOCH_SIZE];
+    uint64_t offset; /* of the newest message; 0 = none yet */
+    relay_history_t history;
+    relay_presence_t *presence; /* owned; NULL where it is off */
+    union {
+        relay_peer_slot_t one;   /* while count is 1 at most: most channels have one listener */
+        relay_peer_slot_t *many; /* owned; unordered, no holes */
+    } slots;
+    uint32_t count;    /* of slots */
+    uint32_t capacity; /* of slots.many; 1 = slots.one is used */
+    uint32_t place;    /* in the directory */
+    uint64_t used_us;  /* the last time that anybody came, left or published */
+    uint8_t name_size;
+    char name[];
+};
+
+relay_channel_t *relay_channel_new(span_t name, const channel_options_t *options, uint64_t random,
+                                   uint64_t now_us)
+{
+    relay_channel_t *self = mem_new(sizeof *self + name.size);
+    position_t position = {0};
+    position_new_epoch(&position, random);
+    memcpy(self->epoch, position.epoch, EPOCH_SIZE);
+    self->options = options;
+    self->capacity = 1;
+    self->used_us = now_us;
+    self->name_size = (uint8_t)name.size;
+    memcpy(self->name, name.data, name.size);
+    if (options->presence)
+        self->presence = relay_presence_new();
+    return self;
+}
+
+void relay_channel_destroy(relay_channel_t **self_p, relay_context_t *context)
+{
+    relay_channel_t *self = *self_p;
+    if (!self)
+        return;
+    *self_p = NULL;
+    relay_history_fini(&self->history, &context->store);
+    relay_presence_destroy(&self->presence);
+    if (self->capacity > 1)
+        mem_free(self->slots.many);
+    mem_free(self);
+}
+
+span_t relay_channel_name(const relay_channel_t *self)
+{
+    return span_new(self->name, self->name_size);
+}
+
+position_t relay_channel_position(const relay_channel_t *self)
+{
+    position_t position = {.offset = self->offset};
+    memcpy(position.epoch, self->epoch, EPOCH_SIZE);
+    return position;
+}
+
+const channel_options_t *relay_channel_options(const relay_channel_t *self)
+{
+    return self->options;
+}
+
+size_t relay_channel_subscribers(const relay_channel_t *self)
+{
+    return self->count;
+}
+
+uint32_t relay_channel_place(const relay_channel_t *self)
+{
+    return self->place;
+}
+
+void relay_channel_set_place(relay_channel_t *self, uint32_t place)
+{
+    self->place = place;
+}
+
+relay_presence_t *relay_channel_presence(relay_channel_t *self)
+{
+    return self->presence;
+}
+
+/* --- who listens --- */
+
+static relay_peer_slot_t *slots_of(relay_channel_t *self)
+{
+    return self->capacity > 1 ? self->slots.many : &self->slots.one;
+}
+
+static void add_slot(relay_channel_t *self, relay_peer_slot_t slot)
+{
+    relay_peer_slot_t *slots = slots_of(self);
+    for (uint32_t i = 0; i < self->count; i++) {
+        if (slots[i] == slot)
+            return;
+    }
+    if (self->count == self->capacity) {
+        uint32_t capacity = self->capacity * 2;
+        relay_peer_slot_t *many = mem_new_n(capacity, sizeof *many);
+        memcpy(many, slots, self->count * sizeof *many);
+        if (self->capacity > 1)
+            mem_free(self->slots.many);
+        self->slots.many = slots = many;
+        self->capacity = capacity;
+    }
+    slots[self->count++] = slot;
+}
+
+static void remove_slot_at(relay_channel_t *self, uint32_t at)
+{
+    relay_peer_slot_t *slots = slots_of(self);
+    slots[at] = slots[--self->count];
+}
+
+/* Whose window is full has fallen behind for good: it starts again from its position, and nobody else waits
+ * for it. */
+static void send_or_reset(relay_context_t *context, link_t *link, span_t encoded, uint64_t now_us)
+{
+    int err = link_send_encoded(link, encoded, now_us);
+    if (err == ERR_FULL) {
+        context->overflows++;
+        link_reset(link, ERR_FULL, now_us);
+    }
+}
+
+static void send_missed(relay_channel_t *self, relay_context_t *context, link_t *link, uint32_t at,
+                        uint64_t now_us)
+{
+    for (; at < self->history.count && link_is_up(link); at++)
+        send_or_reset(context, link, relay_message_bytes(relay_history_at(&self->history, at)), now_us);
+}
+
+void relay_channel_subscribe(relay_channel_t *self, relay_context_t *context, link_t *link, position_t from,
+                             uint64_t now_us)
+{
+    relay_history_trim(&self->history, &context->store, self->options, now_us);
+    position_t top = relay_channel_position(self);
+    uint32_t at = self->history.count;
+    bool recovered = position_known(from) && position_same_epoch(from, top) &&
+                     relay_history_covers(&self->history, from.offset, top.offset, &at);
+    context->unrecovered += position_known(from) && !recovered;
+    envelope_t answer = {.kind = KIND_SUB_OK,
+                         .sub_ok = {relay_channel_name(self), position_epoch(&top), top.offset,
+                                    recovered ? from.offset : top.offset, recovered}};
+    add_slot(self, relay_peers_slot(link));
+    self->used_us = now_us;
+    buf_clear(&context->scratch);
+    envelope_encode(&context->scratch, &answer);
+    send_or_reset(context, link, buf_span(&context->scratch), now_us);
+    if (recovered)
+        send_missed(self, context, link, at, now_us);
+}
+
+void relay_channel_unsubscribe(relay_channel_t *self, const link_t *link, uint64_t now_us)
+{
+    relay_peer_slot_t slot = relay_peers_slot(link);
+    for (uint32_t i = 0; i < self->count; i++) {
+        if (slots_of(self)[i] == slot) {
+            remove_slot_at(self, i);
+            break;
+        }
+    }
+    self->used_us = now_us;
+}
+
+/* --- publishing --- */
+
+static void encode_message(relay_channel_t *self, const envelope_pub_t *pub, uint64_t wall_us, buf_t *out)
+{
+    envelope_t message = {
+        .kind = KIND_MSG,
+        .msg = {.channel = relay_channel_name(self),
+                .epoch = span_new(self->epoch, EPOCH_SIZE),
+                .offset = self->offset,
+                .time_us = wall_us,
+                .node = pub->node,
+                .counter = pub->counter,
+                .flags = pub->flags & ~(uint64_t)MESSAGE_RESENT,
+                .client = pub->client,
+                .user = pub->user,
+                .info = pub->info,
+                .payload = pub->payload},
+    };
+    buf_clear(out);
+    envelope_encode(out, &message);
+}
+
+position_t relay_channel_publish(relay_channel_t *self, relay_context_t *context,
+                                 const envelope_pub_t *publication, uint64_t now_us, uint64_t wall_us)
+{
+    self->offset++;
+    self->used_us = now_us;
+    encode_message(self, publication, wall_us, &context->scratch);
+    span_t encoded = buf_span(&context->scratch);
+    relay_history_append(&self->history, &context->store, self->options, encoded, self->offset, now_us);
+    for (uint32_t i = 0; i < self->count; i++) {
+        link_t *link = relay_peers_link(&context->peers, slots_of(self)[i]);
+        if (!link)
+            continue;
+        send_or_reset(context, link, encoded, now_us);
+        context->deliveries++;
+    }
+    return relay_channel_position(self);
+}
+
+/* --- sweeping --- */
+
+bool relay_channel_sweep(relay_channel_t *self, relay_context_t *context, uint64_t now_us)
+{
+    for (uint32_t i = self->count; i-- > 0;) {
+        if (!relay_peers_live(&context->peers, slots_of(self)[i]))
+            remove_slot_at(self, i);
+    }
+    if (self->presence && context->peers.dead)
+        relay_presence_sweep(self->presence, &context->peers);
+    relay_history_trim(&self->history, &context->store, self->options, now_us);
+    bool present = self->presence && relay_presence_count(self->presence);
+    return self->count || self->history.count || present || now_us < self->used_us + RELAY_CHANNEL_IDLE_US;
+}

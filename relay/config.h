@@ -1,0 +1,62 @@
+/* relay/config - all settings of a relay: the sections of its file, and where they land.
+ * Owner:  main. Thread: any, read only after config_load.
+ */
+#ifndef HEDDLE_RELAY_CONFIG_H
+#define HEDDLE_RELAY_CONFIG_H
+
+#include "base/config.h"
+#include "base/log.h"
+#include "protocol/namespaces.h"
+
+typedef struct relay_node_config {
+    char *name;
+    char *cluster;
+} relay_node_config_t;
+
+typedef struct relay_listen_config {
+    char *address; /* "tcp://127.0.0.1:7700"; deliveries leave one port above */
+} relay_listen_config_t;
+
+typedef struct relay_admin_config {
+    char *address; /* empty: none */
+} relay_admin_config_t;
+
+typedef struct relay_limits_config {
+    uint64_t channels;       /* existing at once */
+    uint64_t history_memory; /* bytes of all histories together */
+    uint64_t link_window;    /* bytes held for one edge; above, its link is reset */
+} relay_limits_config_t;
+
+typedef struct relay_top_config {
+    config_list_t peers;
+    config_sections_t namespaces; /* of relay_namespace_config_t */
+} relay_top_config_t;
+
+typedef struct relay_namespace_config {
+    char *name;
+    uint64_t history_size;
+    uint64_t history_ttl; /* us */
+    bool presence;
+    int subscribe; /* a subscribe_rule_t */
+    int publish;   /* a publish_rule_t */
+} relay_namespace_config_t;
+
+typedef struct relay_config {
+    relay_node_config_t node;
+    relay_listen_config_t listen;
+    relay_top_config_t top;
+    relay_admin_config_t admin;
+    relay_limits_config_t limits;
+    log_config_t log;
+} relay_config_t;
+
+#define RELAY_CONFIG_PARTS 6u
+
+/* The tables with their targets in `config`, for base/config. */
+void relay_config_parts(relay_config_t *config, config_part_t parts[RELAY_CONFIG_PARTS]);
+
+/* Fills the set from the configuration; without a `default` section, that namespace exists with the defaults.
+ * ERR_* with a sentence in `why`. */
+int relay_config_namespaces(const relay_config_t *config, namespaces_t *out, buf_t *why);
+
+#endif

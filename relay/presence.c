@@ -1,0 +1,143 @@
+#include "relay/presence.h"
+
+#include "base/mem.h"
+#include "base/table.h"
+#include "protocol/codec.h"
+
+typedef struct entry {
+    relay_peer_slot_t peer;
+    uint16_t client_size, user_size, info_size;
+    uint8_t bytes[]; /* client, user, info */
+} entry_t;
+
+struct relay_presence {
+    table_t entries; /* by client; owned */
+};
+
+_Static_assert(CLIENT_INFO_MAX <= UINT16_MAX, "an info's size fits its field");
+
+static span_t client_of(const void *item)
+{
+    const entry_t *entry = item;
+    return span_new(entry->bytes, entry->client_size);
+}
+
+static span_t user_of(const void *item)
+{
+    const entry_t *entry = item;
+    return span_new(entry->bytes + entry->client_size, entry->user_size);
+}
+
+static span_t info_of(const entry_t *entry)
+{
+    return span_new(entry->bytes + entry->client_size + entry->user_size, entry->info_size);
+}
+
+relay_presence_t *relay_presence_new(void)
+{
+    relay_presence_t *self = mem_new(sizeof *self);
+    table_init(&self->entries, client_of);
+    return self;
+}
+
+void relay_presence_destroy(relay_presence_t **self_p)
+{
+    relay_presence_t *self = *self_p;
+    if (!self)
+        return;
+    *self_p = NULL;
+    entry_t *entry;
+    for (size_t at = 0; (entry = table_next(&self->entries, &at)) != NULL;)
+        mem_free(entry);
+    table_fini(&self->entries);
+    mem_free(self);
+}
+
+void relay_presence_join(relay_presence_t *self, const envelope_join_t *join, relay_peer_slot_t peer)
+{
+    mem_free(table_remove(&self->entries, join->client));
+    size_t size = join->client.size + join->user.size + join->info.size;
+    entry_t *entry = mem_new(sizeof *entry + size);
+    entry->peer = peer;
+    entry->client_size = (uint16_t)join->client.size;
+    entry->user_size = (uint16_t)join->user.size;
+    entry->info_size = (uint16_t)join->info.size;
+    uint8_t *at = entry->bytes;
+    const span_t parts[] = {join->client, join->user, join->info};
+    for (size_t i = 0; i < 3; at += parts[i++].size) {
+        if (parts[i].size)
+            memcpy(at, parts[i].data, parts[i].size);
+    }
+    table_put(&self->entries, entry);
+}
+
+void relay_presence_leave(relay_presence_t *self, span_t client, relay_peer_slot_t peer)
+{
+    entry_t *entry = table_get(&self->entries, client);
+    if (entry && entry->peer == peer)
+        mem_free(table_remove(&self->entries, client));
+}
+
+void relay_presence_sweep(relay_presence_t *self, const relay_peers_t *peers)
+{
+    table_t living;
+    table_init(&living, client_of);
+    entry_t *entry;
+    for (size_t at = 0; (entry = table_next(&self->entries, &at)) != NULL;) {
+        if (relay_peers_live(peers, entry->peer))
+            table_put(&living, entry);
+        else
+            mem_free(entry);
+    }
+    table_fini(&self->entries);
+    self->entries = living;
+}
+
+size_t relay_presence_count(const relay_presence_t *self)
+{
+    return self->entries.count;
+}
+
+bool relay_presence_list(const relay_presence_t *self, const relay_peers_t *peers, buf_t *out)
+{
+    buf_t items = {0};
+    uint32_t count = 0;
+    bool whole = true;
+    const entry_t *entry;
+    for (size_t at = 0; whole && (entry = table_next(&self->entries, &at)) != NULL;) {
+        if (!relay_peers_live(peers, entry->peer))
+            continue;
+        size_t before = items.size;
+        codec_write_array(&items, 3);
+        codec_write_text(&items, client_of(entry));
+        codec_write_text(&items, user_of(entry));
+        codec_write_data(&items, info_of(entry));
+        whole = items.size <= LIST_MAX - 8;
+        if (whole)
+            count++;
+        else
+            items.size = before;
+    }
+    codec_write_array(out, count);
+    buf_append_span(out, buf_span(&items));
+    buf_fini(&items);
+    return whole;
+}
+
+void relay_presence_stats(const relay_presence_t *self, const relay_peers_t *peers, uint64_t *clients,
+                          uint64_t *users)
+{
+    table_t seen;
+    table_init(&seen, user_of);
+    *clients = 0;
+    entry_t *entry;
+    for (size_t at = 0; (entry = table_next(&self->entries, &at)) != NULL;) {
+        if (!relay_peers_live(peers, entry->peer))
+            continue;
+        ++*clients;
+        if (!table_get(&seen, user_of(entry)))
+            table_put(&seen, entry);
+    }
+    *users = seen.count;
+    table_fini(&seen);
+}

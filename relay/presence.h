@@ -1,0 +1,36 @@
+/* relay/presence - which clients are in one channel.
+ * Owner:  a channel, where its namespace has presence on.
+ * Thread: the relay loop.
+ * Life:   relay_presence_new -> (join | leave | ...)* -> relay_presence_destroy
+ */
+#ifndef HEDDLE_RELAY_PRESENCE_H
+#define HEDDLE_RELAY_PRESENCE_H
+
+#include "protocol/envelope.h"
+#include "relay/peers.h"
+
+typedef struct relay_presence relay_presence_t;
+
+relay_presence_t *relay_presence_new(void);
+void relay_presence_destroy(relay_presence_t **self_p);
+
+/* A client of that peer's is in the channel; a second join of the same client replaces the first. */
+void relay_presence_join(relay_presence_t *self, const envelope_join_t *join, relay_peer_slot_t peer);
+
+/* Only the peer that it came from can take it away. */
+void relay_presence_leave(relay_presence_t *self, span_t client, relay_peer_slot_t peer);
+
+/* Takes away the clients of all peers that are gone. */
+void relay_presence_sweep(relay_presence_t *self, const relay_peers_t *peers);
+
+size_t relay_presence_count(const relay_presence_t *self);
+
+/* Appends the ANSWER's list: [[client, user, info], ...] of peers that live. What would not fit into LIST_MAX
+ * is left out: false then. */
+bool relay_presence_list(const relay_presence_t *self, const relay_peers_t *peers, buf_t *out);
+
+/* How many clients, and how many different users (anonymous clients together count as one). */
+void relay_presence_stats(const relay_presence_t *self, const relay_peers_t *peers, uint64_t *clients,
+                          uint64_t *users);
+
+#endif
