@@ -14,6 +14,7 @@ typedef struct reader {
     span_t text;             /* borrowed */
     size_t nodes;
     unsigned levels;
+    config_mark_t bracket; /* the innermost one that is open; line 0 = none */
 } reader_t;
 
 static bool read_node(reader_t *self, yaml_event_t *event, config_node_t *node);
@@ -60,6 +61,7 @@ static const struct wording {
      "expected ',' or '}'; put a value that holds ': ' or brackets into quotes"},
     {"did not find expected ',' or ']'",
      "expected ',' or ']'; put a value that holds ': ' or brackets into quotes"},
+    {"did not find expected node content", "expected a key or a value here"},
     {"did not find expected <document start>", "expected the end of the file here; check the indentation"},
     {"found character that cannot start any token",
      "a value can't start with this character; put the value into quotes"},
@@ -85,21 +87,16 @@ static bool is_at_end(const reader_t *self, config_mark_t at)
 }
 
 /* What is opened and never closed is missed at the end of the file, and shown where it opens. */
-static void report_unclosed(reader_t *self, const char *what)
-{
-    config_report_add(self->report, mark_of(self->parser.context_mark), "%s is opened here and never closed",
-                      what);
-}
-
 static void report_problem(reader_t *self, const char *problem)
 {
     const yaml_parser_t *parser = &self->parser;
     config_mark_t at = mark_of(parser->problem_mark);
-    bool at_end = parser->context && is_at_end(self, at);
-    if (at_end && strcmp(parser->context, "while scanning a quoted scalar") == 0)
-        report_unclosed(self, "a quote");
-    else if (at_end && strncmp(parser->context, "while parsing a flow", 20) == 0)
-        report_unclosed(self, "a bracket");
+    bool at_end = is_at_end(self, at);
+    if (at_end && parser->context && strcmp(parser->context, "while scanning a quoted scalar") == 0)
+        config_report_add(self->report, mark_of(parser->context_mark),
+                          "a quote is opened here and never closed");
+    else if (at_end && self->bracket.line > 0)
+        config_report_add(self->report, self->bracket, "a bracket is opened here and never closed");
     else
         config_report_add(self->report, at, "%s", wording_of(problem));
 }
@@ -271,6 +268,19 @@ static bool within_limits(reader_t *self, config_mark_t at)
     return false;
 }
 
+/* What stands in brackets, or in lines of its own. When reading stops inside, the bracket stays noted. */
+static bool read_collection(reader_t *self, config_node_t *node, bool in_brackets,
+                            bool (*read)(reader_t *, config_node_t *))
+{
+    config_mark_t outer = self->bracket;
+    if (in_brackets)
+        self->bracket = node->at;
+    if (!read(self, node))
+        return false;
+    self->bracket = outer;
+    return true;
+}
+
 /* The contents of the node that the event begins. */
 static bool read_contents(reader_t *self, const yaml_event_t *event, config_node_t *node)
 {
@@ -278,10 +288,12 @@ static bool read_contents(reader_t *self, const yaml_event_t *event, config_node
     case YAML_SCALAR_EVENT: read_scalar(self, event, node); return true;
     case YAML_SEQUENCE_START_EVENT:
         refuse_properties(self, event, event->data.sequence_start.anchor, event->data.sequence_start.tag);
-        return read_list(self, node);
+        return read_collection(self, node, event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE,
+                               read_list);
     case YAML_MAPPING_START_EVENT:
         refuse_properties(self, event, event->data.mapping_start.anchor, event->data.mapping_start.tag);
-        return read_mapping(self, node);
+        return read_collection(self, node, event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE,
+                               read_mapping);
     default: /* an alias: nothing else starts a node */
         config_report_add(self->report, node->at,
                           "aliases are not supported; write the value here, or put it into quotes");
@@ -365,6 +377,15 @@ static void refuse_tabs(reader_t *self)
     }
 }
 
+/* A value on the line where reading stopped may be half of what was meant: nothing more is said of it. */
+static void drop_line(config_node_t *node, size_t line)
+{
+    if (node->at.line == line && node->kind == CONFIG_NODE_TEXT)
+        node->kind = CONFIG_NODE_BAD;
+    for (size_t i = 0; i < node->count; i++)
+        drop_line(&node->items[i], line);
+}
+
 bool config_yaml_read(span_t text, config_node_t *root, config_report_t *report)
 {
     reader_t self = {.report = report, .text = text};
@@ -373,6 +394,8 @@ bool config_yaml_read(span_t text, config_node_t *root, config_report_t *report)
     yaml_parser_set_input_string(&self.parser, text.data ? text.data : (const uint8_t *)"", text.size);
     refuse_tabs(&self);
     bool whole = read_stream(&self, root);
+    if (!whole)
+        drop_line(root, mark_of(self.parser.problem_mark).line);
     yaml_parser_delete(&self.parser);
     return whole;
 }
