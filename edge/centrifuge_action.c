@@ -1,0 +1,355 @@
+#include "edge/centrifuge_action.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "edge/hub.h"
+#include "edge/worker.h"
+
+/* A verdict: 0 = go on, a centrifuge_error_t = answer so, an edge_close_code_t = end the connection. The
+ * protocol keeps their numbers apart: errors are below 2000, closes from 3000 on. */
+typedef unsigned verdict_t;
+#define FINE 0u
+
+static void refuse(edge_session_t *session, uint32_t id, verdict_t verdict)
+{
+    if (verdict >= EDGE_CLOSE_CONNECTION)
+        centrifuge_client_close(session, (edge_close_code_t)verdict);
+    else
+        centrifuge_client_reply_error(session, id, (centrifuge_error_t)verdict);
+}
+
+static void published(void *user, int err, position_t position)
+{
+    (void)position;
+    centrifuge_waiting_t *waiting = user;
+    uint32_t id = waiting->id;
+    edge_session_t *session = centrifuge_waiting_end(&waiting);
+    if (!session)
+        return;
+    if (err) {
+        stats_add(&session->worker->stats.publish_errors, 1);
+        centrifuge_client_reply_error(session, id, centrifuge_error_of(err));
+    } else {
+        centrifuge_client_reply(session, id, CENTRIFUGE_PUBLISH);
+    }
+    centrifuge_client_go_on(session);
+}
+
+static void answered(void *user, int err, span_t items)
+{
+    centrifuge_waiting_t *waiting = user;
+    uint32_t id = waiting->id;
+    centrifuge_method_t method = waiting->method;
+    edge_session_t *session = centrifuge_waiting_end(&waiting);
+    if (!session)
+        return;
+    buf_t own = {0}, *out = centrifuge_client_begin(session, &own);
+    if (err)
+        centrifuge_reply_error(out, id, centrifuge_error_of(err));
+    else if (method == CENTRIFUGE_PRESENCE)
+        centrifuge_reply_presence(out, id, items);
+    else
+        centrifuge_reply_presence_stats(out, id, items);
+    centrifuge_client_end(session, &own);
+    centrifuge_client_go_on(session);
+}
+
+/* --- connect --- */
+
+static uint64_t ping_seconds(const edge_session_t *session)
+{
+    return (session->worker->config->ping.interval + CLOCK_SEC - 1) / CLOCK_SEC;
+}
+
+static int let_in(edge_session_t *session, const centrifuge_command_t *command)
+{
+    centrifuge_client_t *client = session->state;
+    edge_identity_t identity;
+    int err = edge_auth_connect(session->worker->auth, command->token, clock_wall_us(), &identity);
+    if (err == ERR_EXPIRED || err == ERR_NOT_YET) {
+        /* The client fetches a new token and connects again; what it has sent behind this is void. */
+        client->phase = CENTRIFUGE_REFUSED;
+        centrifuge_client_reply_error(session, command->id, CENTRIFUGE_ERROR_TOKEN_EXPIRED);
+        return OK;
+    }
+    if (err) {
+        centrifuge_client_close(session,
+                                err == ERR_DENIED ? EDGE_CLOSE_BAD_REQUEST : EDGE_CLOSE_INVALID_TOKEN);
+        return OK;
+    }
+    edge_identity_fini(&session->identity);
+    session->identity = identity;
+    client->phase = CENTRIFUGE_CONNECTED;
+    edge_session_activate(session);
+    char id[EDGE_CLIENT_ID_SIZE + 1];
+    buf_t own = {0};
+    centrifuge_reply_connect(centrifuge_client_begin(session, &own), command->id,
+                             edge_session_id(session, id), ping_seconds(session));
+    centrifuge_client_end(session, &own);
+    return OK;
+}
+
+/* --- channels --- */
+
+/* Is it a channel, and of which options? Before the first relay has told the namespaces nobody knows: that
+ * passes, so it must not end a subscription. */
+static verdict_t find_options(edge_session_t *session, span_t channel, const channel_options_t **options)
+{
+    const namespaces_t *namespaces = uplink_namespaces(session->worker->uplink);
+    if (channel.size == 0)
+        return EDGE_CLOSE_BAD_REQUEST;
+    if (channel_name_check(channel) != OK)
+        return CENTRIFUGE_ERROR_BAD_COMMAND;
+    if (namespaces->count == 0)
+        return CENTRIFUGE_ERROR_INTERNAL;
+    *options = namespaces_find(namespaces, channel);
+    return *options ? FINE : CENTRIFUGE_ERROR_UNKNOWN_CHANNEL;
+}
+
+/* The wishes that would change what we send; others (recovery, positions, compression) are not granted, which
+ * the answer says by leaving them out. */
+static verdict_t check_wishes(const centrifuge_command_t *command)
+{
+    if (command->type != 0)
+        return CENTRIFUGE_ERROR_NOT_AVAILABLE;
+    if (command->delta.size > 0 && !span_is(command->delta, "fossil"))
+        return EDGE_CLOSE_BAD_REQUEST;
+    return command->has_tag_filter ? CENTRIFUGE_ERROR_BAD_COMMAND : FINE;
+}
+
+static verdict_t check_count(edge_session_t *session, span_t channel)
+{
+    if (edge_hub_find(session->worker->hub, session, channel))
+        return CENTRIFUGE_ERROR_ALREADY_SUBSCRIBED;
+    if (session->subscription_count >= session->worker->config->limits.channels_per_client)
+        return CENTRIFUGE_ERROR_LIMIT;
+    return FINE;
+}
+
+/* A token for somebody else ends the connection; one that is merely bad does not. */
+static verdict_t check_permission(edge_session_t *session, const centrifuge_command_t *command,
+                                  const channel_options_t *options, char **info)
+{
+    char id[EDGE_CLIENT_ID_SIZE + 1];
+    edge_subscribe_request_t request = {.channel = command->channel,
+                                        .token = command->token,
+                                        .user = edge_session_user(session),
+                                        .client = span_str(edge_session_id(session, id))};
+    int err = edge_auth_subscribe(session->worker->auth, options, &request, clock_wall_us(), info);
+    switch (err) {
+    case OK: return FINE;
+    case ERR_TYPE: return EDGE_CLOSE_INVALID_TOKEN;
+    case ERR_EXPIRED:
+    case ERR_NOT_YET: return CENTRIFUGE_ERROR_TOKEN_EXPIRED;
+    default: return CENTRIFUGE_ERROR_DENIED;
+    }
+}
+
+/* In the protocol's order. */
+static verdict_t check_subscribe(edge_session_t *session, const centrifuge_command_t *command, char **info)
+{
+    const channel_options_t *options;
+    verdict_t verdict = command->channel.size > 0 ? FINE : EDGE_CLOSE_BAD_REQUEST;
+    if (!verdict)
+        verdict = check_wishes(command);
+    if (!verdict && command->channel.size > CHANNEL_NAME_MAX)
+        verdict = CENTRIFUGE_ERROR_BAD_COMMAND;
+    if (!verdict)
+        verdict = check_count(session, command->channel);
+    if (!verdict)
+        verdict = find_options(session, command->channel, &options);
+    if (!verdict)
+        verdict = check_permission(session, command, options, info);
+    return verdict;
+}
+
+static verdict_t hub_verdict(int err)
+{
+    return err == ERR_FULL ? CENTRIFUGE_ERROR_LIMIT : centrifuge_error_of(err);
+}
+
+static int subscribe(edge_session_t *session, const centrifuge_command_t *command)
+{
+    char *info = NULL;
+    edge_subscription_t *subscription;
+    verdict_t verdict = check_subscribe(session, command, &info);
+    if (verdict) {
+        refuse(session, command->id, verdict);
+        return OK;
+    }
+    int err = edge_hub_subscribe(session->worker->hub, session, command->channel, info, &subscription);
+    if (err == ERR_AGAIN)
+        subscription->request = command->id;
+    else if (err)
+        refuse(session, command->id, hub_verdict(err));
+    else
+        centrifuge_client_reply(session, command->id, CENTRIFUGE_SUBSCRIBE);
+    return OK;
+}
+
+/* Never an error: a client library would connect again. */
+static int unsubscribe(edge_session_t *session, const centrifuge_command_t *command)
+{
+    if (command->channel.size == 0) {
+        centrifuge_client_close(session, EDGE_CLOSE_BAD_REQUEST);
+        return OK;
+    }
+    edge_hub_t *hub = session->worker->hub;
+    edge_subscription_t *subscription = edge_hub_find(hub, session, command->channel);
+    if (subscription) {
+        /* It was on for no time at all: every command has its answer, and in order. */
+        if (edge_subscription_waits(subscription))
+            centrifuge_client_reply(session, subscription->request, CENTRIFUGE_SUBSCRIBE);
+        edge_hub_unsubscribe(hub, &subscription);
+    }
+    centrifuge_client_reply(session, command->id, CENTRIFUGE_UNSUBSCRIBE);
+    return OK;
+}
+
+/* A subscription that is on; one that still waits may yet be refused. */
+static bool is_subscribed(edge_session_t *session, span_t channel)
+{
+    const edge_subscription_t *subscription = edge_hub_find(session->worker->hub, session, channel);
+    return subscription && !edge_subscription_waits(subscription);
+}
+
+/* --- publish --- */
+
+static verdict_t check_publish(edge_session_t *session, const centrifuge_command_t *command)
+{
+    const channel_options_t *options;
+    if (command->data.size == 0)
+        return EDGE_CLOSE_BAD_REQUEST;
+    verdict_t verdict = find_options(session, command->channel, &options);
+    if (verdict)
+        return verdict;
+    if (edge_auth_publish(options, edge_session_user(session), is_subscribed(session, command->channel)) !=
+        OK)
+        return CENTRIFUGE_ERROR_DENIED;
+    return command->data.size > PAYLOAD_MAX ? CENTRIFUGE_ERROR_LIMIT : FINE;
+}
+
+static int send_publication(edge_session_t *session, const centrifuge_command_t *command)
+{
+    char id[EDGE_CLIENT_ID_SIZE + 1];
+    publication_t publication = {.channel = command->channel,
+                                 .flags = MESSAGE_JSON,
+                                 .client = span_str(edge_session_id(session, id)),
+                                 .user = edge_session_user(session),
+                                 .info = edge_session_info(session),
+                                 .payload = command->data};
+    edge_worker_t *worker = session->worker;
+    centrifuge_waiting_t *waiting = centrifuge_waiting_begin(session, command);
+    int err = uplink_publish(worker->uplink, &publication, published, waiting, worker->now_us);
+    if (err)
+        centrifuge_waiting_end(&waiting);
+    else
+        stats_add(&worker->stats.publications, 1);
+    return err;
+}
+
+static int publish(edge_session_t *session, const centrifuge_command_t *command)
+{
+    verdict_t verdict = check_publish(session, command);
+    int err = verdict ? OK : send_publication(session, command);
+    if (err == ERR_FULL)
+        return ERR_FULL;
+    if (err)
+        verdict = centrifuge_error_of(err);
+    if (verdict) {
+        stats_add(&session->worker->stats.publish_errors, 1);
+        refuse(session, command->id, verdict);
+    }
+    return OK;
+}
+
+/* --- presence --- */
+
+static verdict_t check_presence(edge_session_t *session, const centrifuge_command_t *command)
+{
+    const channel_options_t *options;
+    verdict_t verdict = find_options(session, command->channel, &options);
+    if (verdict)
+        return verdict;
+    int err = edge_auth_presence(options, is_subscribed(session, command->channel));
+    return !err ? FINE : err == ERR_UNAVAILABLE ? CENTRIFUGE_ERROR_NOT_AVAILABLE : CENTRIFUGE_ERROR_DENIED;
+}
+
+static int ask_presence(edge_session_t *session, const centrifuge_command_t *command)
+{
+    verdict_t verdict = check_presence(session, command);
+    if (verdict) {
+        refuse(session, command->id, verdict);
+        return OK;
+    }
+    envelope_ask_t question = {.question = command->method == CENTRIFUGE_PRESENCE ? QUESTION_PRESENCE
+                                                                                  : QUESTION_PRESENCE_STATS,
+                               .channel = command->channel};
+    edge_worker_t *worker = session->worker;
+    centrifuge_waiting_t *waiting = centrifuge_waiting_begin(session, command);
+    int err = uplink_ask(worker->uplink, question, answered, waiting, worker->now_us);
+    if (err) {
+        centrifuge_waiting_end(&waiting);
+        centrifuge_client_reply_error(session, command->id, CENTRIFUGE_ERROR_INTERNAL);
+    }
+    return OK;
+}
+
+/* --- the rest --- */
+
+static int ignore(edge_session_t *session, const centrifuge_command_t *command)
+{
+    (void)session;
+    (void)command;
+    return OK;
+}
+
+static int refuse_bad(edge_session_t *session, const centrifuge_command_t *command)
+{
+    (void)command;
+    centrifuge_client_close(session, EDGE_CLOSE_BAD_REQUEST);
+    return OK;
+}
+
+static int refuse_send(edge_session_t *session, const centrifuge_command_t *command)
+{
+    (void)command;
+    centrifuge_client_close(session, EDGE_CLOSE_NOT_AVAILABLE);
+    return OK;
+}
+
+static int refuse_unavailable(edge_session_t *session, const centrifuge_command_t *command)
+{
+    centrifuge_client_reply_error(session, command->id, CENTRIFUGE_ERROR_NOT_AVAILABLE);
+    return OK;
+}
+
+/* Each is done, answered or refused when it returns OK; ERR_FULL: it has to be tried again later. A pong
+ * needs nothing, since anything that a client says is a sign of life, and so a late one does no harm. Clients
+ * send no pings. */
+static int (*const actions[CENTRIFUGE_METHOD_COUNT])(edge_session_t *, const centrifuge_command_t *) = {
+    [CENTRIFUGE_PONG] = ignore,
+    [CENTRIFUGE_CONNECT] = let_in,
+    [CENTRIFUGE_SUBSCRIBE] = subscribe,
+    [CENTRIFUGE_UNSUBSCRIBE] = unsubscribe,
+    [CENTRIFUGE_PUBLISH] = publish,
+    [CENTRIFUGE_PRESENCE] = ask_presence,
+    [CENTRIFUGE_PRESENCE_STATS] = ask_presence,
+    [CENTRIFUGE_HISTORY] = refuse_unavailable,
+    [CENTRIFUGE_PING] = refuse_bad,
+    [CENTRIFUGE_SEND] = refuse_send,
+    [CENTRIFUGE_RPC] = refuse_unavailable,
+    [CENTRIFUGE_REFRESH] = refuse_unavailable,
+    [CENTRIFUGE_SUB_REFRESH] = refuse_unavailable,
+};
+
+/* `connect` comes first, and once. */
+int centrifuge_act(edge_session_t *session, const centrifuge_command_t *command)
+{
+    centrifuge_client_t *client = session->state;
+    if ((command->method == CENTRIFUGE_CONNECT) != (client->phase == CENTRIFUGE_GREETING))
+        return refuse_bad(session, command);
+    if (client->waiting_count >= CENTRIFUGE_WAITING_MAX)
+        return ERR_FULL;
+    return actions[command->method](session, command);
+}

@@ -1,0 +1,79 @@
+/* edge/centrifuge_client - one Centrifuge client: how far it is, what it waits for, and how it is answered.
+ * Owner:  edge/dialect_centrifuge makes and destroys it; it is the session's `state`.
+ * Thread: the worker's loop.
+ * Life:   centrifuge_client_open -> ... -> centrifuge_client_destroy
+ *
+ * Answers to one frame are joined into one frame, so far as they are known by then; others go at once.
+ */
+#ifndef HEDDLE_EDGE_CENTRIFUGE_CLIENT_H
+#define HEDDLE_EDGE_CENTRIFUGE_CLIENT_H
+
+#include "edge/centrifuge_reply.h"
+#include "edge/close_code.h"
+#include "edge/session.h"
+
+/* Commands of one client that wait for the relays: enough to keep a link busy, and a small part of what the
+ * uplink takes from all. Reading goes on at half of it, so that it doesn't stop and go with each answer. */
+#define CENTRIFUGE_WAITING_MAX 1024u
+#define CENTRIFUGE_WAITING_LOW (CENTRIFUGE_WAITING_MAX / 2)
+
+/* Where a connection stands with its first command. */
+typedef enum centrifuge_phase {
+    CENTRIFUGE_GREETING,
+    CENTRIFUGE_CONNECTED,
+    CENTRIFUGE_REFUSED
+} centrifuge_phase_t;
+
+typedef struct centrifuge_client {
+    centrifuge_phase_t phase;
+    uint32_t waiting_count; /* items of `waiting` */
+    list_t waiting;         /* of centrifuge_waiting_t */
+    buf_t held;             /* whole lines that are to be done later; not empty: the session is paused */
+    buf_t *replies;         /* borrowed while a frame is done, else NULL; what is said goes there */
+} centrifuge_client_t;
+
+void centrifuge_client_open(edge_session_t *session);
+void centrifuge_client_destroy(edge_session_t *session); /* it may have none */
+
+/* --- what is said to it --- */
+
+void centrifuge_client_reply(edge_session_t *session, uint32_t id, centrifuge_method_t method); /* {} */
+void centrifuge_client_reply_error(edge_session_t *session, uint32_t id, centrifuge_error_t error);
+void centrifuge_client_unsubscribed(edge_session_t *session, span_t channel, uint32_t code,
+                                    const char *reason);
+
+/* Anything else that is said: append one JSON object to what begin returns, then call end. `own` is an empty
+ * buffer of the caller's, freed by end. */
+buf_t *centrifuge_client_begin(edge_session_t *session, buf_t *own);
+void centrifuge_client_end(edge_session_t *session, buf_t *own);
+
+/* Sends what has been said to the current frame so far. */
+void centrifuge_client_flush(edge_session_t *session);
+
+/* Ends the connection; what was said before is still sent. */
+void centrifuge_client_close(edge_session_t *session, edge_close_code_t code);
+
+/* --- commands that wait for the relays --- */
+
+/* Owned by the uplink's callback, which always comes; the session may be gone by then. */
+typedef struct centrifuge_waiting {
+    list_node_t of_client;
+    edge_session_t *session; /* borrowed; NULL = gone */
+    uint32_t id;
+    centrifuge_method_t method;
+} centrifuge_waiting_t;
+
+centrifuge_waiting_t *centrifuge_waiting_begin(edge_session_t *session, const centrifuge_command_t *command);
+
+/* Frees it. The session that it belonged to; NULL if it is gone or closing. */
+edge_session_t *centrifuge_waiting_end(centrifuge_waiting_t **self_p);
+
+/* --- commands that are held --- */
+
+/* Keeps whole lines (at least one byte) for later, and pauses. */
+void centrifuge_client_hold(edge_session_t *session, span_t lines);
+
+/* After an answer: is it time to go on with what is held? To be called last, as it may do commands. */
+void centrifuge_client_go_on(edge_session_t *session);
+
+#endif
