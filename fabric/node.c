@@ -22,6 +22,8 @@
 
 #define MAX_LINKS_DEFAULT 4096u
 
+_Static_assert(CLUSTER_MAX == NODE_NAME_MAX, "one check serves both names");
+
 typedef struct peer {
     uint64_t id;
     link_t *link; /* owned */
@@ -101,7 +103,8 @@ static peer_t *add_peer(node_t *self, uint64_t id, bool initiator, uint64_t now_
     peer_t *peer = mem_new(sizeof *peer);
     peer->id = id;
     peer->greeting_since = now_us;
-    link_options_t options = {&self->identity, &self->options.link, &self->link_events, new_session, self, id, initiator};
+    link_options_t options = {&self->identity, &self->options.link, &self->link_events, new_session, self, id,
+                              initiator};
     peer->link = link_new(&options, now_us);
     table_put(&self->peers, peer);
     list_append(&self->order, &peer->node);
@@ -149,7 +152,8 @@ static void link_refused(void *context, link_t *link, int code, span_t reason)
 {
     node_t *self = context;
     self->counts.refusals++;
-    log_error("link.refused", "id=%016" PRIx64 " code=%s reason=%s", link_peer(link), err_name(code), log_safe(reason));
+    log_error("link.refused", "id=%016" PRIx64 " code=%s reason=%s", link_peer(link), err_name(code),
+              log_safe(reason));
 }
 
 /* --- life --- */
@@ -159,7 +163,8 @@ node_t *node_new(const node_options_t *options, uint64_t now_us)
     node_t *self = mem_new(sizeof *self);
     self->options = *options;
     self->link_events = (link_events_t){send_from_link, link_up, link_envelope, link_down, link_refused};
-    self->identity = (link_identity_t){.name = options->name, .cluster = options->cluster, .role = options->role};
+    self->identity =
+        (link_identity_t){.name = options->name, .cluster = options->cluster, .role = options->role};
     do
         self->identity.id = random_u64();
     while (self->identity.id == 0 || self->identity.id == HELLO_TOPIC);
@@ -225,11 +230,11 @@ static void take_seek(node_t *self, const link_header_t *header, const envelope_
     send_loose(self, header->source, &answer);
 }
 
-/* A relay of this name with another id is the same relay, started anew: the old link need not wait for its death. */
+/* A relay of this name with another id is the same relay, started anew: the old link need not wait for its
+ * death. */
 static void reset_namesake(node_t *self, uint64_t id, span_t name, uint64_t now_us)
 {
-    LIST_EACH_SAFE(node, &self->order)
-    {
+    LIST_EACH_SAFE (node, &self->order) {
         peer_t *peer = LIST_ITEM(node, peer_t, node);
         if (peer->id != id && link_is_up(peer->link) && span_is(name, link_peer_name(peer->link)))
             link_reset(peer->link, ERR_CLOSED, now_us);
@@ -286,7 +291,8 @@ static void take_loose(node_t *self, const link_header_t *header, span_t rest, u
 static bool is_seeking(span_t rest)
 {
     envelope_t envelope;
-    return envelope_decode(&rest, &envelope) == OK && (envelope.kind == KIND_SEEK || envelope.kind == KIND_HERE);
+    return envelope_decode(&rest, &envelope) == OK &&
+           (envelope.kind == KIND_SEEK || envelope.kind == KIND_HERE);
 }
 
 /* Something that is no message of ours: counted, told, dropped. */
@@ -328,14 +334,13 @@ void node_receive(node_t *self, span_t message, uint64_t now_us)
 
 void node_flush(node_t *self, uint64_t now_us)
 {
-    LIST_EACH(node, &self->order)
-    {
+    LIST_EACH (node, &self->order) {
         link_flush(LIST_ITEM(node, peer_t, node)->link, now_us);
     }
 }
 
-/* Not having run for long (a stopped process, a stalled machine), what the others said may still wait in the sockets: that
- * time counts for nobody's silence. */
+/* Not having run for long (a stopped process, a stalled machine), what the others said may still wait in the
+ * sockets: that time counts for nobody's silence. */
 static void excuse_stall(node_t *self, uint64_t now_us)
 {
     uint64_t pause = now_us - self->last_turn;
@@ -343,21 +348,20 @@ static void excuse_stall(node_t *self, uint64_t now_us)
     if (pause < 2 * self->options.link.heartbeat_us)
         return;
     log_warn("node.stalled", "for_ms=%" PRIu64, pause / CLOCK_MS);
-    LIST_EACH(node, &self->order)
-    {
+    LIST_EACH (node, &self->order) {
         link_excuse(LIST_ITEM(node, peer_t, node)->link, pause);
     }
 }
 
 static void reap(node_t *self, uint64_t now_us)
 {
-    LIST_EACH_SAFE(node, &self->order)
-    {
+    LIST_EACH_SAFE (node, &self->order) {
         peer_t *peer = LIST_ITEM(node, peer_t, node);
         link_state_t state = link_state(peer->link);
         if (state == LINK_UP)
             peer->greeting_since = now_us;
-        if (state == LINK_DOWN || (state == LINK_GREETING && now_us >= peer->greeting_since + GREETING_MAX_US))
+        if (state == LINK_DOWN ||
+            (state == LINK_GREETING && now_us >= peer->greeting_since + GREETING_MAX_US))
             remove_peer(self, peer);
     }
     self->gone = false;
@@ -368,8 +372,7 @@ void node_tick(node_t *self, uint64_t now_us)
     if (self->closed)
         return;
     excuse_stall(self, now_us);
-    LIST_EACH_SAFE(node, &self->order)
-    {
+    LIST_EACH_SAFE (node, &self->order) {
         link_tick(LIST_ITEM(node, peer_t, node)->link, now_us);
     }
     reap(self, now_us);
@@ -387,8 +390,7 @@ uint64_t node_due(const node_t *self)
     uint64_t due = self->last_turn + self->options.link.heartbeat_us;
     if (self->seek_at < due)
         due = self->seek_at;
-    LIST_EACH(node, &self->order)
-    {
+    LIST_EACH (node, &self->order) {
         uint64_t of_link = link_due(LIST_ITEM(node, peer_t, node)->link);
         if (of_link < due)
             due = of_link;
@@ -398,8 +400,7 @@ uint64_t node_due(const node_t *self)
 
 void node_close(node_t *self, const char *reason, uint64_t now_us)
 {
-    LIST_EACH(node, &self->order)
-    {
+    LIST_EACH (node, &self->order) {
         link_close(LIST_ITEM(node, peer_t, node)->link, reason, now_us);
     }
     self->up = 0;
@@ -428,9 +429,20 @@ size_t node_links_up(const node_t *self)
 node_counts_t node_counts(const node_t *self)
 {
     node_counts_t counts = self->counts;
-    LIST_EACH(node, &self->order)
-    {
+    LIST_EACH (node, &self->order) {
         add_counts(&counts.link, link_counts(LIST_ITEM(node, peer_t, node)->link));
     }
     return counts;
+}
+
+int node_check_name(const char *text, buf_t *why)
+{
+    size_t size = strlen(text);
+    size_t printable = 0;
+    while (text[printable] > ' ' && text[printable] < 0x7f)
+        printable++;
+    if (size > 0 && size <= NODE_NAME_MAX && printable == size)
+        return OK;
+    buf_printf(why, "expected 1 to %u printable characters without space", NODE_NAME_MAX);
+    return ERR_MALFORMED;
 }

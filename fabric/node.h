@@ -76,4 +76,8 @@ size_t node_links_up(const node_t *self);
 
 node_counts_t node_counts(const node_t *self);
 
+/* For config tables: names of nodes and clusters are 1 to NODE_NAME_MAX bytes of printable ASCII without
+ * space. */
+int node_check_name(const char *text, buf_t *why);
+
 #endif

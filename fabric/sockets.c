@@ -10,11 +10,12 @@
 #include "base/mem.h"
 #include "protocol/limits.h"
 
-/* Messages taken in one turn at most: a busy fabric must not starve the clients' sockets. 256 batches of 64 KiB are
- * more than a turn can fan out anyway. */
+/* Messages taken in one turn at most: a busy fabric must not starve the clients' sockets. 256 batches of 64
+ * KiB are more than a turn can fan out anyway. */
 #define DRAIN_BUDGET 256
 
-/* Whole messages that one pipe holds. The links bound the bytes; this bounds what a stuck pipe collects in repeats. */
+/* Whole messages that one pipe holds. The links bound the bytes; this bounds what a stuck pipe collects in
+ * repeats. */
 #define PIPE_HWM 1000
 
 /* A peer that is gone without a word: the kernel asks after 15 s, and gives up 15 s later. */
@@ -23,11 +24,11 @@
 #define KEEPALIVE_CNT     3
 #define MAX_RETRANSMIT_MS 20000
 
-#define HANDSHAKE_MS      5000
-#define RECONNECT_MS      100
-#define RECONNECT_MAX_MS  1000
-#define LINGER_MS         200 /* a BYE may still go out */
-#define BIND_TRIES        32
+#define HANDSHAKE_MS     5000
+#define RECONNECT_MS     100
+#define RECONNECT_MAX_MS 1000
+#define LINGER_MS        200 /* a BYE may still go out */
+#define BIND_TRIES       32
 
 struct sockets {
     sockets_options_t options; /* texts are copied */
@@ -161,7 +162,8 @@ static int bind_any(sockets_t *self, size_t host_size, buf_t *scratch)
         size_t size = sizeof bound;
         unsigned port;
         snprintf(bound, sizeof bound, "%.*s:*", (int)host_size, self->options.bind);
-        if (zmq_bind(self->sub_handle, bound) || zmq_getsockopt(self->sub_handle, ZMQ_LAST_ENDPOINT, bound, &size))
+        if (zmq_bind(self->sub_handle, bound) ||
+            zmq_getsockopt(self->sub_handle, ZMQ_LAST_ENDPOINT, bound, &size))
             return ERR_IO;
         if (split_port(bound, &host_size, &port) &&
             zmq_bind(self->pub_handle, deliveries_of(bound, scratch)) == 0) {
@@ -179,7 +181,8 @@ static int bind_sockets(sockets_t *self, buf_t *why)
     size_t host;
     unsigned port = 1;
     bool tcp = split_port(self->options.bind, &host, &port);
-    int err = tcp && port == 0 ? bind_any(self, host, &scratch) : bind_pair(self, self->options.bind, &scratch);
+    int err =
+        tcp && port == 0 ? bind_any(self, host, &scratch) : bind_pair(self, self->options.bind, &scratch);
     if (err)
         buf_printf(why, "cannot listen on %s: %s", self->options.bind, zmq_strerror(errno));
     else if (tcp && port)
@@ -231,8 +234,8 @@ static void take_message(sockets_t *self, zmq_msg_t *message, uint64_t now_us)
         node_receive(self->node, span_new(zmq_msg_data(message), zmq_msg_size(message)), now_us);
 }
 
-/* Until there is nothing more, or the budget is spent. Only our own reading touches this socket, so after EAGAIN its
- * descriptor wakes us again for whatever comes. */
+/* Until there is nothing more, or the budget is spent. Only our own reading touches this socket, so after
+ * EAGAIN its descriptor wakes us again for whatever comes. */
 static void drain(sockets_t *self, uint64_t now_us)
 {
     zmq_msg_t message;
@@ -272,6 +275,8 @@ static void check_turn(uv_check_t *handle)
 {
     sockets_t *self = handle->data;
     uint64_t now_us = clock_now_us();
+    if (self->options.begin)
+        self->options.begin(self->options.context, now_us);
     if (self->readable)
         drain(self, now_us);
     if (now_us >= node_due(self->node))

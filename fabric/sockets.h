@@ -25,7 +25,9 @@ typedef struct sockets_options {
     const config_list_t *connect; /* relays' addresses as they bind them; may be NULL */
     uint64_t node_id;
     bool accepts;
-    /* Called once a turn, after what came in was handled and before the links are flushed; may be NULL. */
+    /* Once a turn, both may be NULL: before what came in is handled; and after it, before the links are
+     * flushed. */
+    void (*begin)(void *context, uint64_t now_us);
     void (*turn)(void *context, uint64_t now_us);
     void *context;
 } sockets_options_t;

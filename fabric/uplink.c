@@ -132,8 +132,9 @@ static int send_pending(uplink_t *self, pending_t *pending, span_t channel, uint
     link_t *relay = uplink_route(self, channel);
     if (!relay)
         return ERR_UNAVAILABLE;
-    int err = pending->sent_before ? send_again(self, relay, pending, now_us)
-                                   : link_send_encoded(relay, span_new(pending->bytes, pending->size), now_us);
+    int err = pending->sent_before
+                  ? send_again(self, relay, pending, now_us)
+                  : link_send_encoded(relay, span_new(pending->bytes, pending->size), now_us);
     if (err)
         return err;
     pending->relay = link_peer(relay);
@@ -172,8 +173,8 @@ static pending_t *new_pending(uplink_t *self, const publication_t *publication)
     return pending;
 }
 
-int uplink_publish(uplink_t *self, const publication_t *publication, uplink_published_fn *published, void *user,
-                   uint64_t now_us)
+int uplink_publish(uplink_t *self, const publication_t *publication, uplink_published_fn *published,
+                   void *user, uint64_t now_us)
 {
     if (self->next - self->first >= UPLINK_PENDING_MAX || self->pending_bytes >= UPLINK_PENDING_BYTES) {
         self->was_full = true;
@@ -200,8 +201,7 @@ void uplink_forget(uplink_t *self, void *user)
         if (pending && pending->user == user)
             pending->published = NULL;
     }
-    LIST_EACH_SAFE(node, &self->asked)
-    {
+    LIST_EACH_SAFE (node, &self->asked) {
         asked_t *asked = LIST_ITEM(node, asked_t, node);
         if (asked->user == user) {
             list_remove(&asked->node);
@@ -212,7 +212,8 @@ void uplink_forget(uplink_t *self, void *user)
 
 bool uplink_has_room(const uplink_t *self)
 {
-    return self->next - self->first < UPLINK_PENDING_MAX * 3 / 4 && self->pending_bytes < UPLINK_PENDING_BYTES * 3 / 4;
+    return self->next - self->first < UPLINK_PENDING_MAX * 3 / 4 &&
+           self->pending_bytes < UPLINK_PENDING_BYTES * 3 / 4;
 }
 
 static void take_pub_ok(uplink_t *self, const envelope_pub_ok_t *answer)
@@ -246,7 +247,8 @@ static void time_out_publications(uplink_t *self, uint64_t now_us)
 
 /* --- questions --- */
 
-int uplink_ask(uplink_t *self, envelope_ask_t question, uplink_answered_fn *answered, void *user, uint64_t now_us)
+int uplink_ask(uplink_t *self, envelope_ask_t question, uplink_answered_fn *answered, void *user,
+               uint64_t now_us)
 {
     link_t *relay = uplink_route(self, question.channel);
     if (!relay)
@@ -281,8 +283,7 @@ static void settle_asked(asked_t *asked, int err, span_t items)
 
 static void take_answer(uplink_t *self, const envelope_answer_t *answer)
 {
-    LIST_EACH_SAFE(node, &self->asked)
-    {
+    LIST_EACH_SAFE (node, &self->asked) {
         asked_t *asked = LIST_ITEM(node, asked_t, node);
         if (asked->id == answer->id) {
             settle_asked(asked, answer->code ? ERR_UNAVAILABLE : OK, answer->items);
@@ -349,7 +350,8 @@ void uplink_up(uplink_t *self, link_t *link, const envelope_t *greeting, uint64_
         return;
     int err = namespaces_decode(&self->namespaces, greeting->welcome.namespaces);
     if (err)
-        log_error("uplink.namespaces", "relay=%s err=%s", log_safe(span_str(link_peer_name(link))), err_name(err));
+        log_error("uplink.namespaces", "relay=%s err=%s", log_safe(span_str(link_peer_name(link))),
+                  err_name(err));
     self->events->found(self->context, link);
     pump(self, now_us);
 }

@@ -1,0 +1,175 @@
+#include "relay/config.h"
+
+#include "base/err.h"
+#include "fabric/sockets.h"
+
+static const config_row_t node_rows[] = {
+    {.key = "name",
+     .type = CONFIG_TEXT,
+     .offset = offsetof(relay_node_config_t, name),
+     .fallback = "relay-1",
+     .check = node_check_name,
+     .help = "Name of this relay; owners of channels are chosen by it, so it stays the same over restarts."},
+    {.key = "cluster",
+     .type = CONFIG_TEXT,
+     .offset = offsetof(relay_node_config_t, cluster),
+     .fallback = "heddle",
+     .check = node_check_name,
+     .help = "Nodes of other clusters are refused."},
+};
+
+static const config_row_t listen_rows[] = {
+    {.key = "address",
+     .type = CONFIG_TEXT,
+     .offset = offsetof(relay_listen_config_t, address),
+     .fallback = "tcp://127.0.0.1:7700",
+     .check = sockets_check_address,
+     .help = "Where nodes connect; deliveries leave one port above."},
+};
+
+/* Members and hops are in the protocol already; a mesh of relays is not. */
+static int check_peer(const char *text, buf_t *why)
+{
+    (void)text;
+    buf_append_str(why, "this version runs one relay a cluster; leave the list empty");
+    return ERR_UNAVAILABLE;
+}
+
+static const config_row_t namespace_rows[] = {
+    {.key = "history.size",
+     .type = CONFIG_COUNT,
+     .offset = offsetof(relay_namespace_config_t, history_size),
+     .fallback = "32",
+     .max = 1000000,
+     .help = "Publications that a channel keeps, so that who comes back has missed nothing."},
+    {.key = "history.ttl",
+     .type = CONFIG_DURATION,
+     .offset = offsetof(relay_namespace_config_t, history_ttl),
+     .fallback = "30s",
+     .help = "How long a publication is kept."},
+    {.key = "presence",
+     .type = CONFIG_BOOL,
+     .offset = offsetof(relay_namespace_config_t, presence),
+     .fallback = "false",
+     .help = "Whether the relay knows which clients are in a channel."},
+    {.key = "subscribe",
+     .type = CONFIG_CHOICE,
+     .offset = offsetof(relay_namespace_config_t, subscribe),
+     .fallback = "anyone",
+     .choices = SUBSCRIBE_RULES,
+     .help = "Who may subscribe; `token` wants a subscription token."},
+    {.key = "publish",
+     .type = CONFIG_CHOICE,
+     .offset = offsetof(relay_namespace_config_t, publish),
+     .fallback = "authenticated",
+     .choices = PUBLISH_RULES,
+     .help = "Which clients may publish; the HTTP API may always."},
+};
+
+static const config_table_t namespace_table = {
+    .help = "What may be done in the channels of a namespace.",
+    .rows = namespace_rows,
+    .count = sizeof namespace_rows / sizeof namespace_rows[0],
+    .size = sizeof(relay_namespace_config_t),
+};
+
+static const config_row_t top_rows[] = {
+    {.key = "peers",
+     .type = CONFIG_LIST,
+     .offset = offsetof(relay_top_config_t, peers),
+     .check = check_peer,
+     .help = "Other relays of the cluster; not in this version: empty."},
+    {.key = "namespaces",
+     .type = CONFIG_SECTIONS,
+     .offset = offsetof(relay_top_config_t, namespaces),
+     .sections = &namespace_table,
+     .fallback = "[default]",
+     .help = "The namespaces that exist; `default` is that of names without ':'."},
+};
+
+static const config_row_t admin_rows[] = {
+    {.key = "address",
+     .type = CONFIG_TEXT,
+     .offset = offsetof(relay_admin_config_t, address),
+     .fallback = "127.0.0.1:9100",
+     .help = "Where /livez, /readyz and /metrics are served; empty: nowhere."},
+};
+
+static const config_row_t limits_rows[] = {
+    {.key = "channels",
+     .type = CONFIG_COUNT,
+     .offset = offsetof(relay_limits_config_t, channels),
+     .fallback = "2000000",
+     .min = 1,
+     .max = 100000000,
+     .help = "Channels that exist at once; above, new ones are refused."},
+    {.key = "history_memory",
+     .type = CONFIG_SIZE,
+     .offset = offsetof(relay_limits_config_t, history_memory),
+     .fallback = "256MiB",
+     .min = 1024 * 1024,
+     .help = "Memory of all histories together; above, the oldest publications go."},
+    {.key = "link_window",
+     .type = CONFIG_SIZE,
+     .offset = offsetof(relay_limits_config_t, link_window),
+     .fallback = "32MiB",
+     .min = 1024 * 1024,
+     .max = 4ull * 1024 * 1024 * 1024,
+     .help =
+         "What may wait for one edge; an edge that falls further behind starts again from its positions."},
+};
+
+#define TABLE(name, type, text)                                                                      \
+    static const config_table_t name##_table = {.section = #name,                                    \
+                                                .help = (text),                                      \
+                                                .rows = name##_rows,                                 \
+                                                .count = sizeof name##_rows / sizeof name##_rows[0], \
+                                                .size = sizeof(type)}
+
+TABLE(node, relay_node_config_t, "Who this relay is.");
+TABLE(listen, relay_listen_config_t, "The fabric: where edges and tools connect.");
+TABLE(admin, relay_admin_config_t, "The port for operators.");
+TABLE(limits, relay_limits_config_t, "What one relay holds at most.");
+
+static const config_table_t top_table = {
+    .help = "The cluster.",
+    .rows = top_rows,
+    .count = sizeof top_rows / sizeof top_rows[0],
+    .size = sizeof(relay_top_config_t),
+};
+
+void relay_config_parts(relay_config_t *config, config_part_t parts[RELAY_CONFIG_PARTS])
+{
+    const config_part_t all[RELAY_CONFIG_PARTS] = {
+        {&node_table, &config->node},   {&listen_table, &config->listen}, {&top_table, &config->top},
+        {&admin_table, &config->admin}, {&limits_table, &config->limits}, {&log_config_table, &config->log},
+    };
+    memcpy(parts, all, sizeof all);
+}
+
+static channel_options_t options_of(const relay_namespace_config_t *config)
+{
+    return (channel_options_t){
+        .history_size = config->history_size,
+        .history_ttl_us = config->history_ttl,
+        .presence = config->presence,
+        .subscribe = (subscribe_rule_t)config->subscribe,
+        .publish = (publish_rule_t)config->publish,
+    };
+}
+
+int relay_config_namespaces(const relay_config_t *config, namespaces_t *out, buf_t *why)
+{
+    const relay_namespace_config_t *sections = config->top.namespaces.items;
+    namespaces_init(out);
+    for (size_t i = 0; i < config->top.namespaces.count; i++) {
+        channel_options_t options = options_of(&sections[i]);
+        int err = namespaces_add(out, span_str(sections[i].name), &options);
+        if (err) {
+            buf_printf(why, "namespaces.%s: a name is 1 to 64 letters, digits, '_' and '-', and stands once",
+                       sections[i].name);
+            return err;
+        }
+    }
+    return OK;
+}
