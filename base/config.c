@@ -15,8 +15,9 @@
 #include "base/mem.h"
 #include "base/table.h"
 
-#define FILE_MAX  (1u << 20) /* bytes of a configuration file */
-#define KNOWN_MAX 8u         /* words that a message lists when none is near */
+#define FILE_MAX         (1u << 20) /* bytes of a configuration file */
+#define SECTION_NAME_MAX 255u       /* bytes of a section's name; YAML demands short keys */
+#define KNOWN_MAX        8u         /* words that a message lists when none is near */
 
 typedef struct loader {
     config_report_t *report;   /* borrowed */
@@ -251,6 +252,9 @@ static void apply_named_section(loader_t *self, const char *name, config_cursor_
     append_path(&path, name, item->key);
     if (item->key[0] == '\0')
         config_report_add(self->report, item->key_at, "%s: a name must not be empty", name);
+    else if (strlen(item->key) > SECTION_NAME_MAX)
+        config_report_add(self->report, item->key_at, "%s: a name has at most %u bytes", name,
+                          SECTION_NAME_MAX);
     else if (is_first(self, seen, buf_text(&path), item))
         apply_section(self, buf_text(&path), at->row, append_section(at->row, at->slot, item->key), item);
     buf_fini(&path);

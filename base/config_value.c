@@ -332,38 +332,68 @@ void config_value_clear(const config_row_t *row, void *slot)
 
 /* Whether YAML and we ourselves read the text back as it is without quotes around it: letters, digits and
  * what is harmless between them. */
-static bool is_bare(const char *text, bool in_list)
+static bool is_bare(const char *text)
 {
     size_t size = strlen(text);
-    if (size == 0 || text[0] == '-' || text[size - 1] == ':')
+    if (size == 0 || strchr("-:", text[0]) || text[size - 1] == ':')
         return false;
     for (const char *at = text; *at; at++) {
         bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || is_digit(*at);
-        bool harmless = strchr("_-./:+", *at) || (!in_list && at > text && strchr("=;()", *at));
-        if (!letter && !harmless)
+        if (!letter && !strchr("_-./:+", *at))
             return false;
     }
     return true;
 }
 
-static void print_text(const char *text, bool in_list, buf_t *out)
+/* The next character and its bytes. A byte that is no UTF-8 (the environment may hold any) counts as the
+ * character of its number. */
+static size_t decode(span_t text, uint32_t *code)
 {
-    if (is_bare(text, in_list)) {
-        buf_append_str(out, text);
-        return;
+    uint8_t first = text.data[0];
+    size_t size = first < 0xc2 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 1;
+    *code = size == 1 ? first : first & (0x7fu >> size);
+    for (size_t i = 1; i < size; i++) {
+        if (i == text.size || (text.data[i] & 0xc0) != 0x80) {
+            *code = first;
+            return 1;
+        }
+        *code = *code << 6 | (text.data[i] & 0x3fu);
     }
+    return size;
+}
+
+/* What YAML 1.1 (section 5.1) does not take, or takes for the end of a line, or eats at the start of one. */
+static bool needs_escape(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
+           code == 0xfeff || code == 0xfffe || code == 0xffff || (code >= 0xd800 && code < 0xe000);
+}
+
+static void print_quoted(span_t text, buf_t *out)
+{
     buf_append_byte(out, '"');
-    for (const char *at = text; *at; at++) {
-        if ((uint8_t)*at < 0x20 || *at == 0x7f)
-            buf_printf(out, "\\x%02x", (unsigned)(uint8_t)*at);
-        else if (*at == '"' || *at == '\\')
-            buf_printf(out, "\\%c", *at);
-        else if (*at == '$' && at[1] == '{')
+    while (text.size > 0) {
+        uint32_t code;
+        size_t size = decode(text, &code);
+        if (needs_escape(code) || (size == 1 && code >= 0x80))
+            buf_printf(out, code < 0x100 ? "\\x%02x" : "\\u%04x", code);
+        else if (code == '"' || code == '\\')
+            buf_printf(out, "\\%c", (char)code);
+        else if (span_starts(text, SPAN("${")))
             buf_append_str(out, "$$");
         else
-            buf_append_byte(out, (uint8_t)*at);
+            buf_append(out, text.data, size);
+        text = span_skip(text, size);
     }
     buf_append_byte(out, '"');
+}
+
+static void print_text(const char *text, buf_t *out)
+{
+    if (is_bare(text))
+        buf_append_str(out, text);
+    else
+        print_quoted(span_str(text), out);
 }
 
 static void print_list(const config_row_t *row, const config_list_t *list, buf_t *out)
@@ -374,7 +404,7 @@ static void print_list(const config_row_t *row, const config_list_t *list, buf_t
         if (row->flags & CONFIG_SECRET)
             buf_append_str(out, "\"***\"");
         else
-            print_text(list->items[i], true, out);
+            print_text(list->items[i], out);
     }
     buf_append_byte(out, ']');
 }
@@ -394,7 +424,7 @@ void config_value_print(const config_row_t *row, const void *slot, buf_t *out)
         return;
     }
     switch (row->type) {
-    case CONFIG_TEXT: print_text(*(char *const *)slot ? *(char *const *)slot : "", false, out); break;
+    case CONFIG_TEXT: print_text(*(char *const *)slot ? *(char *const *)slot : "", out); break;
     case CONFIG_BOOL: buf_append_str(out, *(const bool *)slot ? "true" : "false"); break;
     case CONFIG_COUNT:
     case CONFIG_SIZE:

@@ -302,6 +302,21 @@ static void nesting_ends_at_16_levels(void **state)
     assert_non_null(strstr(buf_text(&report), "edge.yaml:1:17: error: nested deeper than 16 levels\n"));
 }
 
+static void a_name_of_a_section_has_at_most_255_bytes(void **state)
+{
+    (void)state;
+    char text[400];
+    memset(text, 'n', sizeof text);
+    memcpy(text, "namespaces: { ", 14);
+    memcpy(text + 14 + 255, ": {} }", 7);
+    assert_int_equal(parse_behind_head(text), OK);
+    text[14 + 255] = 'n';
+    memcpy(text + 14 + 256, ": {} }", 7);
+    assert_int_equal(parse_behind_head(text), ERR_CONFIG);
+    assert_non_null(
+        strstr(buf_text(&report), "edge.yaml:2:15: error: namespaces: a name has at most 255 bytes\n"));
+}
+
 static void a_flood_of_values_ends_at_65536(void **state)
 {
     (void)state;
@@ -412,6 +427,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(required_keys_are_missed_where_they_should_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_is_no_mapping_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nesting_ends_at_16_levels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_name_of_a_section_has_at_most_255_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_of_values_ends_at_65536, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_of_mistakes_is_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mistakes_before_a_syntax_error_are_reported_with_it, set_up,

@@ -165,6 +165,36 @@ static void effective_values_name_their_source(void **state)
     assert_true(has_source(text, "      size: 32", "# default"));
 }
 
+/* Through the environment any bytes come in; what is printed is YAML nevertheless. */
+static void odd_texts_are_written_so_that_they_can_be_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *line;
+    } cases[] = {
+        {"plain-1.2/x:y", "  name: plain-1.2/x:y\n"},
+        {"-", "  name: \"-\"\n"},
+        {"a b", "  name: \"a b\"\n"},
+        {"\"\\", "  name: \"\\\"\\\\\"\n"},
+        {"a\n\t\x01", "  name: \"a\\x0a\\x09\\x01\"\n"},
+        {"$${a}", "  name: \"$$${a}\"\n"},
+        {"\xc3\xa4\xf0\x9f\x98\x80", "  name: \"\xc3\xa4\xf0\x9f\x98\x80\"\n"},
+        {"\xc2\x85\xe2\x80\xa8\xef\xbb\xbf", "  name: \"\\x85\\u2028\\ufeff\"\n"},
+        {"\xff\xc3", "  name: \"\\xff\\xc3\"\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        setenv("HEDDLE_NODE_NAME", cases[i].text, 1);
+        assert_int_equal(parse(""), OK);
+        buf_clear(&out);
+        config_print_effective(parts, SAMPLE_PARTS, NULL, &out);
+        assert_has(buf_text(&out), cases[i].line);
+        clear_environment();
+        assert_int_equal(parse(buf_text(&out)), OK);
+        if (cases[i].text[0] != '\xff')
+            assert_string_equal(sample.node, cases[i].text);
+    }
+}
+
 static void effective_values_hide_secrets(void **state)
 {
     (void)state;
@@ -205,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(help_is_one_aligned_line_a_setting, set_up, fini_out),
         cmocka_unit_test_setup_teardown(markdown_has_a_table_a_section, set_up, fini_out),
         cmocka_unit_test_setup_teardown(effective_values_name_their_source, set_up, fini_out),
+        cmocka_unit_test_setup_teardown(odd_texts_are_written_so_that_they_can_be_read, set_up, fini_out),
         cmocka_unit_test_setup_teardown(effective_values_hide_secrets, set_up, fini_out),
         cmocka_unit_test_setup_teardown(effective_values_load_again_as_the_same, set_up, fini_out),
     };
