@@ -105,20 +105,28 @@ static void show(run_t *run, uint64_t now_ns)
     run->shown_deliveries = deliveries;
 }
 
-static void begin_phase(run_t *run, const char *phase, uint64_t duration_us)
+static void begin_phase(run_t *run, const char *phase, uint64_t start_ns, uint64_t duration_us)
 {
     run->phase = phase;
-    run->phase_start_ns = cli_bench_now_ns();
+    run->phase_start_ns = start_ns;
     run->phase_ns = duration_us * 1000u;
 }
 
-/* Keeps to the schedule until the phase has taken its time. */
+static bool owes_messages(const run_t *run, uint64_t until_ns)
+{
+    return run->rate && intended_ns(run, run->next) < until_ns;
+}
+
+/* Keeps to the schedule until the phase has taken its time and all that was due in it is sent, late or not.
+ */
 static void run_phase(run_t *run)
 {
     uint64_t end_ns = run->phase_start_ns + run->phase_ns;
-    for (uint64_t now_ns; (now_ns = cli_bench_now_ns()) < end_ns; show(run, now_ns)) {
+    for (uint64_t now_ns; (now_ns = cli_bench_now_ns()) < end_ns || owes_messages(run, end_ns);
+         show(run, now_ns)) {
         uint64_t wait_ns = send_due(run, end_ns);
-        cli_bench_clients_turn(run->clients, wait_ns < end_ns - now_ns ? wait_ns : end_ns - now_ns);
+        uint64_t left_ns = now_ns < end_ns ? end_ns - now_ns : 0;
+        cli_bench_clients_turn(run->clients, wait_ns < left_ns ? wait_ns : left_ns);
     }
 }
 
@@ -129,7 +137,7 @@ static int settle(run_t *run, buf_t *why)
     if (run->plan->rate == 0)
         return OK;
     start_schedule(run, run->plan->rate > run->plan->channels ? run->plan->rate : run->plan->channels);
-    begin_phase(run, "settle", 0);
+    begin_phase(run, "settle", run->start_ns, 0);
     for (uint64_t now_ns; totals->unheard; show(run, now_ns)) {
         now_ns = cli_bench_now_ns();
         if (now_ns - run->phase_start_ns > SETTLE_NS) {
@@ -148,7 +156,7 @@ static void drain(run_t *run)
 {
     const cli_bench_totals_t *totals = cli_bench_ledger_totals(run->ledger);
     uint64_t expected = cli_bench_ledger_expected(run->ledger);
-    begin_phase(run, "drain", run->plan->drain_us);
+    begin_phase(run, "drain", cli_bench_now_ns(), run->plan->drain_us);
     uint64_t end_ns = run->phase_start_ns + run->phase_ns;
     for (uint64_t now_ns; totals->counts.received < expected; show(run, now_ns)) {
         now_ns = cli_bench_now_ns();
@@ -170,8 +178,9 @@ static int measure_window(run_t *run, buf_t *why)
         return err;
     uint64_t deliveries = totals->deliveries;
     uint64_t cpu_us = own_cpu_us();
-    begin_phase(run, "measure", run->plan->duration_us);
-    uint64_t start_ns = run->phase_start_ns;
+    /* Where the warm-up was to end, so that the schedule alone says how many messages there are. */
+    uint64_t start_ns = run->phase_start_ns + run->phase_ns;
+    begin_phase(run, "measure", start_ns, run->plan->duration_us);
     cli_bench_ledger_measure_from(run->ledger, start_ns);
     run_phase(run);
     uint64_t end_ns = cli_bench_now_ns();
@@ -205,7 +214,7 @@ static int run_all(run_t *run, buf_t *why)
         return err;
     cli_bench_ledger_start_counting(run->ledger);
     start_schedule(run, run->plan->rate);
-    begin_phase(run, "warm up", run->plan->warmup_us);
+    begin_phase(run, "warm up", run->start_ns, run->plan->warmup_us);
     run_phase(run);
     return measure_window(run, why);
 }
