@@ -300,7 +300,7 @@ static bool went_well(const bench_options_t *options, const cli_bench_result_t *
  * high. */
 static int step(const bench_options_t *options, search_t *search, buf_t *why)
 {
-    cli_bench_result_t result;
+    cli_bench_result_t result = {0};
     buf_clear(why);
     int err = measure(&search->plan, &result, why);
     if (err && !search->good)
@@ -346,7 +346,7 @@ static int find_max(const bench_options_t *options, const cli_bench_plan_t *plan
 int cli_bench_run(int argc, char **argv)
 {
     bench_options_t options = {0};
-    cli_bench_plan_t plan;
+    cli_bench_plan_t plan = {0};
     int exit_code;
     buf_t about = {0};
     describe(&about);

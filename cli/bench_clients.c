@@ -85,7 +85,7 @@ cli_bench_clients_t *cli_bench_clients_new(const cli_bench_plan_t *plan, cli_ben
     self->publishers = cli_bench_publishers(plan);
     self->count = self->publishers + plan->channels * plan->subscribers;
     self->clients = mem_new_n(self->count, sizeof *self->clients);
-    self->dirty = mem_new_n(self->count, sizeof *self->dirty);
+    self->dirty = mem_new_n(self->count, sizeof(client_t *));
     for (uint64_t i = 0; i < self->count; i++) {
         bool publishes = i < self->publishers;
         uint32_t number = (uint32_t)(publishes ? i : i - self->publishers);

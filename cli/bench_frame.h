@@ -24,7 +24,7 @@ typedef struct cli_bench_frame {
  */
 static inline ssize_t cli_bench_frame_read(span_t bytes, cli_bench_frame_t *out)
 {
-    if (bytes.size < 2)
+    if (!bytes.data || bytes.size < 2)
         return 0;
     uint64_t size = bytes.data[1];
     size_t header = 2;

@@ -169,8 +169,8 @@ static void drain(run_t *run)
 /* The window: from here CPU, deliveries and times count. */
 static int measure_window(run_t *run, buf_t *why)
 {
-    cli_bench_usage_t before[CLI_BENCH_SERVERS];
-    cli_bench_usage_t after[CLI_BENCH_SERVERS];
+    cli_bench_usage_t before[CLI_BENCH_SERVERS] = {0};
+    cli_bench_usage_t after[CLI_BENCH_SERVERS] = {0};
     cli_bench_result_t *result = run->result;
     const cli_bench_totals_t *totals = cli_bench_ledger_totals(run->ledger);
     int err = read_servers(run, before, why);
@@ -200,7 +200,7 @@ static int measure_window(run_t *run, buf_t *why)
 
 static int run_all(run_t *run, buf_t *why)
 {
-    cli_bench_usage_t before[CLI_BENCH_SERVERS];
+    cli_bench_usage_t before[CLI_BENCH_SERVERS] = {0};
     int err = read_servers(run, before, why);
     for (size_t i = 0; !err && i < run->plan->server_count; i++)
         run->result->servers[i] =

@@ -1,6 +1,5 @@
 #include "cli/bench_proc.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -37,18 +36,33 @@ bool cli_bench_proc_field(const char *text, const char *name, uint64_t *out)
     return false;
 }
 
+/* Moves *text behind the next number. */
+static bool next_number(const char **text, uint64_t *out)
+{
+    char *end;
+    *out = strtoull(*text, &end, 10); /* negative ones wrap, and are only skipped here */
+    bool found = end != *text;
+    *text = end;
+    return found;
+}
+
 bool cli_bench_proc_ticks(const char *text, uint64_t *out)
 {
-    /* The name stands in parentheses and may hold spaces and parentheses itself. Behind it: the state, ten
+    /* The name stands in parentheses and may hold spaces and parentheses itself. Behind it: " S ", ten
      * numbers, then user and system time (proc(5)). */
-    const char *behind_name = strrchr(text, ')');
-    uint64_t user;
+    const char *at = strrchr(text, ')');
+    uint64_t number;
     uint64_t system;
-    if (!behind_name ||
-        sscanf(behind_name + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64, &user,
-               &system) != 2)
+    if (!at || strlen(at) < 4)
         return false;
-    *out = user + system;
+    at += 4;
+    for (unsigned i = 0; i < 10; i++) {
+        if (!next_number(&at, &number))
+            return false;
+    }
+    if (!next_number(&at, &number) || !next_number(&at, &system))
+        return false;
+    *out = number + system;
     return true;
 }
 

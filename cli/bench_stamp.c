@@ -8,7 +8,8 @@ static void write_letters(uint8_t *out, uint32_t number)
 
 void cli_bench_stamp_prefix(uint8_t out[CLI_BENCH_PREFIX_SIZE], uint32_t run)
 {
-    memcpy(out, CLI_BENCH_MAGIC, 8);
+    static const uint8_t magic[8] = CLI_BENCH_MAGIC;
+    memcpy(out, magic, sizeof magic);
     write_letters(out + 8, run);
 }
 

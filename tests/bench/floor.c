@@ -211,7 +211,7 @@ static void hop_write(const channel_t *channel, websocket_opcode_t opcode, span_
 static size_t hop_take(span_t bytes)
 {
     hop_record_t record;
-    if (bytes.size < sizeof record)
+    if (!bytes.data || bytes.size < sizeof record)
         return 0;
     memcpy(&record, bytes.data, sizeof record);
     size_t size = sizeof record + record.channel_size + record.payload_size;
@@ -253,7 +253,8 @@ static bool publish(client_t *client, const websocket_event_t *event)
     case WEBSOCKET_PING: {
         uint8_t frame[WEBSOCKET_HEADER_MAX + 125];
         size_t size = websocket_header(frame, WEBSOCKET_PONG, event->payload.size, NULL);
-        memcpy(frame + size, event->payload.data, event->payload.size);
+        if (event->payload.size)
+            memcpy(frame + size, event->payload.data, event->payload.size);
         return send_now(&client->source, frame, size + event->payload.size);
     }
     default: return event->opcode == WEBSOCKET_PONG;
@@ -467,10 +468,11 @@ int main(int argc, char **argv)
     const char *hop_listen = NULL;
     const char *hop_connect = NULL;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        const char *value = optarg ? optarg : "";
         switch (option) {
-        case 'l': address = optarg; break;
-        case 'h': hop_listen = optarg; break;
-        case 'c': hop_connect = optarg; break;
+        case 'l': address = value; break;
+        case 'h': hop_listen = value; break;
+        case 'c': hop_connect = value; break;
         default: return 2;
         }
     }
