@@ -1,7 +1,9 @@
-/* edge/worker - one thread of an edge: a loop, a node with its sockets, a server with its sessions. Workers
- * share nothing but what is read only (settings, auth). Owner:  edge/edge makes and joins workers. Thread:
- * made in the main thread; then everything runs in its own, except edge_worker_stop and edge_worker_state.
- * Life:   edge_worker_open -> edge_worker_start -> edge_worker_stop(graceful | at once) -> edge_worker_join
+/* edge/worker - one thread of an edge: a loop, a node with its sockets, a server with its sessions. Workers share
+ * nothing but what is read only (settings, auth).
+ * Owner:  edge/edge makes and joins workers.
+ * Thread: made in the main thread; then everything runs in its own, but for what says "from any thread".
+ * Life:   edge_worker_open -> edge_worker_start -> edge_worker_stop(graceful | at once) -> edge_worker_join ->
+ *         edge_worker_destroy
  */
 #ifndef HEDDLE_EDGE_WORKER_H
 #define HEDDLE_EDGE_WORKER_H
@@ -53,8 +55,7 @@
     X(publications, STAT_COUNTER, "heddle_client_publications_total", NULL,                                  \
       "Publications taken from clients")                                                                     \
     X(publish_errors, STAT_COUNTER, "heddle_client_publish_errors_total", NULL,                              \
-      "Publications refused or timed out")                                                                   \
-    X(relays_up, STAT_GAUGE, "heddle_links_up", NULL, "Links to relays that are up")
+      "Publications refused or timed out")
 
 typedef struct edge_stats {
     EDGE_STATS(STATS_FIELD)
@@ -63,6 +64,7 @@ typedef struct edge_stats {
 struct edge_worker {
     const edge_config_t *config; /* borrowed, read only */
     const edge_auth_t *auth;     /* borrowed, read only */
+    const struct edge *edge;     /* borrowed */
     uv_loop_t *loop;             /* owned */
     node_t *node;                /* owned */
     struct sockets *sockets;     /* owned */
@@ -82,20 +84,32 @@ struct edge_worker {
     struct edge_worker_private *private; /* owned: thread, signals between threads, shutdown */
 };
 
-int edge_worker_open(edge_worker_t **out, const edge_config_t *config, const edge_auth_t *auth,
-                     unsigned index, buf_t *why);
+/* How long a graceful stop waits for clients to take what is queued for them. */
+#define EDGE_GRACE_US 5000000u
+
+typedef struct edge_worker_options {
+    const edge_config_t *config; /* borrowed */
+    const edge_auth_t *auth;     /* borrowed */
+    const struct edge *edge;     /* borrowed; for what is said of all workers */
+    const char *address;         /* to listen on; read during the call */
+    bool serves_admin;           /* one worker of the process does */
+} edge_worker_options_t;
+
+/* ERR_* with a sentence in `why`. One after the other, in the main thread. */
+int edge_worker_open(edge_worker_t **out, const edge_worker_options_t *options, buf_t *why);
 int edge_worker_start(edge_worker_t *self);
 
-/* From any thread. Graceful: no new clients, all get 3001, what is queued is flushed, then the thread ends
- * (after `grace_us` at the latest). Else at once. */
+/* From any thread. Graceful: no new clients, all get 3001, what is queued is flushed, then the thread ends (after
+ * EDGE_GRACE_US at the latest). Else at once. */
 void edge_worker_stop(edge_worker_t *self, bool graceful);
-void edge_worker_join(edge_worker_t **self_p); /* waits for the thread, frees */
+void edge_worker_join(edge_worker_t *self);       /* waits for the thread, if there is one */
+void edge_worker_destroy(edge_worker_t **self_p); /* joined, or never started */
 
 uint16_t edge_worker_port(const edge_worker_t *self);
 uint16_t edge_worker_admin_port(const edge_worker_t *self);
 
-/* Why the worker is not ready, for /readyz: NULL = ready; "no_relay", "draining", "starting". From any
- * thread. */
+/* From any thread: as edge_not_ready and edge_live (edge/edge.h), for one worker. */
 const char *edge_worker_not_ready(const edge_worker_t *self);
+bool edge_worker_live(const edge_worker_t *self);
 
 #endif

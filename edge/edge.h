@@ -1,0 +1,28 @@
+/* edge/edge - an edge as a process: its workers, signals, and what can be said of all of them together.
+ * Owner:  main.
+ * Thread: main; edge_live and edge_not_ready may be called from any.
+ * Life:   edge_open -> edge_run (returns after a signal) -> edge_destroy
+ */
+#ifndef HEDDLE_EDGE_EDGE_H
+#define HEDDLE_EDGE_EDGE_H
+
+#include "edge/config.h"
+
+typedef struct edge edge_t;
+
+/* Borrows config for life. ERR_* with a sentence in `why`. */
+int edge_open(edge_t **out, const edge_config_t *config, buf_t *why);
+
+/* Serves until SIGTERM or SIGINT: then no new clients, all are closed with 3001, and it ends when they are gone, or after
+ * EDGE_GRACE_US. A second signal ends it at once. */
+void edge_run(edge_t *self);
+
+void edge_destroy(edge_t **self_p);
+
+/* Has the loop of every worker turned within the last 5 s? */
+bool edge_live(const edge_t *self);
+
+/* NULL = ready; else why the first worker that isn't is not: "starting", "no_relay", "draining". Static memory. */
+const char *edge_not_ready(const edge_t *self);
+
+#endif
