@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "edge/admin.h"
 #include "edge/api.h"
+#include "edge/close_code.h"
 #include "edge/dialect.h"
 #include "edge/pages.h"
 #include "edge/questions.h"
