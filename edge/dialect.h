@@ -38,7 +38,8 @@ struct edge_dialect {
      * away, and frees it when this returns. */
     void (*lost)(edge_subscription_t *subscription);
 
-    /* Taken away from outside (API): tell the client. */
+    /* To be taken away from outside (API): tell the client. Called before the subscription goes; whoever calls
+     * then unsubscribes, if the dialect has not. */
     void (*unsubscribed)(edge_session_t *session, span_t channel, uint32_t code, const char *reason);
 
     /* Reading goes on after edge_session_pause: take up what was held back since. May pause again. NULL if

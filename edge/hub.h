@@ -33,13 +33,14 @@ typedef struct edge_subscription {
     edge_session_t *session; /* borrowed */
     edge_channel_t *channel; /* borrowed */
     list_node_t of_session;  /* in session->subscriptions */
-    list_node_t waiting;     /* for the first SUB_OK */
+    list_node_t waiting;     /* in the hub's list while it waits for the first SUB_OK */
+    list_node_t joining;     /* in the hub's list while its JOIN is still to be sent */
     uint64_t asked_us;       /* monotonic; when it began to wait */
     char *info;              /* owned raw JSON of a subscription token, or NULL */
     uint32_t at;             /* its place in the channel's array */
     uint32_t request; /* the client's own number of its request, for the answer; the dialect's business */
     bool skips_own;   /* not what its own session publishes (raw: echo=0) */
-    bool present;     /* a JOIN was sent */
+    bool present;     /* a JOIN was sent, so a LEAVE must follow */
 } edge_subscription_t;
 
 edge_hub_t *edge_hub_new(edge_worker_t *worker, uplink_t *uplink);
@@ -69,8 +70,8 @@ void edge_hub_unsubscribe_all(edge_hub_t *self, edge_session_t *session); /* it 
 span_t edge_channel_name(const edge_channel_t *self);
 position_t edge_channel_position(const edge_channel_t *self);
 
-/* Once a turn: subscribes upstream what is not yet, as far as there is room; gives up on what waited too
- * long. */
+/* Once a turn: gives up on what waited too long; then says upstream what there is to say (LEAVE, SUB, UNSUB,
+ * JOIN), as far as there is room. */
 void edge_hub_turn(edge_hub_t *self, uint64_t now_us);
 
 /* Uplink events; see fabric/uplink.h. */
@@ -83,7 +84,7 @@ void edge_hub_not_subscribed(edge_hub_t *self, const envelope_sub_no_t *answer);
 size_t edge_hub_channels(const edge_hub_t *self);
 size_t edge_hub_subscriptions(const edge_hub_t *self);
 
-/* Walks the channels of this hub: name and listeners. */
+/* Walks the channels that somebody listens to: name and listeners. */
 void edge_hub_each_channel(const edge_hub_t *self, void (*each)(void *context, span_t name, size_t listeners),
                            void *context);
 

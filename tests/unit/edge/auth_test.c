@@ -244,6 +244,7 @@ static void the_rule_decides_about_subscriptions(void **state)
         {SUBSCRIBE_ANYONE, "a", "42", "{\"sub\":\"42\",\"channel\":\"a\",\"client\":\"client-2\"," LATER "}",
          ERR_TYPE},
         {SUBSCRIBE_ANYONE, "a", "42", "{\"sub\":\"42\",\"channel\":\"a\",\"exp\":1600000000}", ERR_EXPIRED},
+        {SUBSCRIBE_ANYONE, "a", "42", "{\"sub\":\"42\",\"channel\":\"a\"}", ERR_MALFORMED},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         char *info;

@@ -5,6 +5,7 @@
 #define HEDDLE_TESTS_EDGE_FAKE_WORKER_H
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "edge/worker.h"
 

@@ -1,0 +1,58 @@
+/* edge/hub_inside - what hub.c (listeners, messages, answers) and hub_upstream.c (what is said to the relays)
+ * share. Nobody else includes it.
+ */
+#ifndef HEDDLE_EDGE_HUB_INSIDE_H
+#define HEDDLE_EDGE_HUB_INSIDE_H
+
+#include "base/table.h"
+#include "edge/hub.h"
+
+/* See the picture in edge/hub.h. */
+typedef enum channel_state { CHANNEL_UNSYNCED, CHANNEL_SUBSCRIBING, CHANNEL_ON } channel_state_t;
+
+struct edge_channel {
+    list_node_t work;                    /* in hub->work while there is something to say upstream */
+    edge_subscription_t **subscriptions; /* owned array, unordered, no holes; the hub owns what is in it */
+    uint32_t count;                      /* slots in use */
+    uint32_t capacity;
+    uint32_t unanswered; /* SUBs whose SUB_OK or SUB_NO has not come */
+    uint32_t held;       /* walks under way, and callbacks about it: it must not be freed */
+    position_t position; /* of the last message passed on; unknown until the first SUB_OK */
+    uint64_t via;        /* id of the relay that the last SUB went to */
+    uint8_t state_now;   /* a channel_state_t; written by edge_channel_go() only */
+    uint8_t name_size;
+    char name[];
+};
+
+struct edge_hub {
+    edge_worker_t *worker; /* borrowed */
+    uplink_t *uplink;      /* borrowed */
+    table_t channels;
+    list_t work;          /* of edge_channel_t, through `work` */
+    list_t waiting;       /* of edge_subscription_t, through `waiting`; who asked first is first */
+    list_t joining;       /* of edge_subscription_t, through `joining` */
+    list_t leaves;        /* LEAVEs that did not fit; hub_upstream owns them */
+    size_t subscriptions; /* of all channels */
+};
+
+/* The only writer of state_now. */
+void edge_channel_go(edge_channel_t *self, channel_state_t state);
+
+/* After each change: puts the channel on the work list or takes it off; frees it when nobody listens, nobody
+ * walks it, and no answer will come that could be taken for the answer to a later SUB. */
+void edge_hub_settle(edge_hub_t *self, edge_channel_t *channel);
+
+/* Takes a subscription away, and tells its dialect why. */
+void edge_hub_refuse(edge_hub_t *self, edge_subscription_t *subscription, int err);
+
+/* A subscription is on; if its channel has presence, the JOIN goes at the turn's end. */
+void edge_hub_owe_join(edge_hub_t *self, edge_subscription_t *subscription);
+void edge_hub_owe_joins(edge_hub_t *self, const edge_channel_t *channel); /* all of them are, perhaps anew */
+
+/* A subscription goes, and with it its presence: now, or at a turn's end when there is no room. */
+void edge_hub_leave(edge_hub_t *self, edge_subscription_t *subscription);
+
+/* Frees the LEAVEs that are still to be sent. */
+void edge_hub_forget_leaves(edge_hub_t *self);
+
+#endif
