@@ -1,7 +1,5 @@
 #include "base/http_connection.h"
 
-#include <stdio.h>
-
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -82,17 +80,21 @@ static void answer(http_connection_t *self, const http_answer_t *head, span_t bo
     go(self, ANSWERING);
 }
 
-/* An answer of our own: what is wrong, in one line. */
+/* An answer of our own: one line that says what is wrong. */
+static void answer_line(http_connection_t *self, http_answer_t head, const char *line, bool with_body)
+{
+    buf_t body = {0};
+    buf_printf(&body, "%s\n", line);
+    head.content_type = "text/plain; charset=utf-8";
+    head.body_size = body.size;
+    answer(self, &head, with_body ? buf_span(&body) : (span_t){0});
+    buf_fini(&body);
+}
+
 static void refuse(http_connection_t *self, int status, bool keep_alive, bool with_body, const char *headers)
 {
-    char text[64];
-    int size = snprintf(text, sizeof text, "%s\n", http_status_text(status));
-    http_answer_t head = {.status = status,
-                          .content_type = "text/plain",
-                          .headers = headers,
-                          .body_size = (uint64_t)size,
-                          .keep_alive = keep_alive};
-    answer(self, &head, span_new(text, with_body ? (size_t)size : 0));
+    http_answer_t head = {.status = status, .headers = headers, .keep_alive = keep_alive};
+    answer_line(self, head, http_status_text(status), with_body);
 }
 
 /* The answer is out. A socket that is closed with unread input in it is reset, and the reset may overtake the
@@ -300,6 +302,12 @@ int http_connection_receive(http_connection_t *self, span_t bytes)
 
 int http_connection_writable(http_connection_t *self)
 {
+    return drive(self) ? OK : ERR_CLOSED;
+}
+
+int http_connection_refuse(http_connection_t *self, int status, const char *headers, const char *why)
+{
+    answer_line(self, (http_answer_t){.status = status, .headers = headers}, why, true);
     return drive(self) ? OK : ERR_CLOSED;
 }
 

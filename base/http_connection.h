@@ -37,6 +37,9 @@ void http_connection_destroy(http_connection_t **self_p);
 int http_connection_receive(http_connection_t *self, span_t bytes);
 int http_connection_writable(http_connection_t *self);
 
+/* Answers a request that another has read, says why in one line, and takes no more. ERR_CLOSED as above. */
+int http_connection_refuse(http_connection_t *self, int status, const char *headers, const char *why);
+
 /* Has the client kept us waiting for too long? Then it is to be dropped. */
 bool http_connection_is_late(const http_connection_t *self, uint64_t now_us);
 

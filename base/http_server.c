@@ -233,18 +233,29 @@ uint16_t http_server_port(const http_server_t *self)
     return self->port;
 }
 
-void http_server_adopt(http_server_t *self, int fd, span_t head)
+/* NULL: there is no room, and it is closed. */
+static socket_t *take_socket(http_server_t *self, int fd)
 {
     if (self->closing || self->count >= MAX_SOCKETS) {
         close(fd);
-        return;
+        return NULL;
     }
     struct lws *wsi = carrier_adopt(&self->carrier, fd);
-    if (!wsi)
-        return;
-    socket_t *adopted = lws_get_opaque_user_data(wsi);
-    if (head.size && http_connection_receive(adopted->connection, head) != OK)
-        socket_drop(adopted);
+    return wsi ? lws_get_opaque_user_data(wsi) : NULL;
+}
+
+void http_server_adopt(http_server_t *self, int fd, span_t head)
+{
+    socket_t *taken = take_socket(self, fd);
+    if (taken && head.size && http_connection_receive(taken->connection, head) != OK)
+        socket_drop(taken);
+}
+
+void http_server_refuse(http_server_t *self, int fd, int status, const char *headers, const char *why)
+{
+    socket_t *taken = take_socket(self, fd);
+    if (taken && http_connection_refuse(taken->connection, status, headers, why) != OK)
+        socket_drop(taken);
 }
 
 void http_server_close(http_server_t *self, void (*on_closed)(void *context))

@@ -35,6 +35,10 @@ uint16_t http_server_port(const http_server_t *self);
  * request's first bytes); read again here. */
 void http_server_adopt(http_server_t *self, int fd, span_t head);
 
+/* The same for a request that was read elsewhere and is not granted: answers it with `why` (one line), and
+ * closes when the client has. `headers` is NULL or "Name: value\r\n..."; both are read during the call. */
+void http_server_refuse(http_server_t *self, int fd, int status, const char *headers, const char *why);
+
 /* Stops listening now, drops connections in the next turn of the loop. Calls on_closed (may be NULL) with the
  * options' context, from the loop, when nothing is left. */
 void http_server_close(http_server_t *self, void (*on_closed)(void *context));

@@ -5,22 +5,14 @@
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/buf.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/http_server.h"
+#include "tests/unit/raw_client.h"
 
-#define PATIENCE_US (10u * CLOCK_SEC)
-#define BODY_LIMIT  1000u
-#define BIG_SIZE    (8u * 1024u * 1024u)
+#define BODY_LIMIT 1000u
+#define BIG_SIZE   (8u * 1024u * 1024u)
 
 /* --- a server with a few handlers --- */
 
@@ -127,105 +119,33 @@ static void site_close(site_t *site)
     assert_int_equal(uv_loop_close(&site->loop), 0);
 }
 
-/* --- a client on a raw socket, and the loop that serves it, turn by turn --- */
-
-typedef struct client {
-    site_t *site;
-    int fd;
-    buf_t in;
-    bool ended; /* the server has closed */
-} client_t;
-
-static void turn(site_t *site, int fd)
+static client_t connect_to(site_t *site, int receive_buffer)
 {
-    struct pollfd poller = {.fd = fd, .events = POLLIN};
-    if (!uv_run(&site->loop, UV_RUN_NOWAIT))
-        return;
-    poll(&poller, 1, 1);
+    return client_open(&site->loop, http_server_port(site->server), receive_buffer);
 }
 
-static client_t client_open(site_t *site, int receive_buffer)
+static bool has_kept(void *site)
 {
-    client_t self = {.site = site, .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(http_server_port(site->server)),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    if (receive_buffer)
-        setsockopt(self.fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-    assert_int_equal(connect(self.fd, (struct sockaddr *)&address, sizeof address), 0);
-    return self;
+    return ((site_t *)site)->kept != NULL;
 }
 
-static void client_send(client_t *self, const char *text)
+static bool has_gone(void *site)
 {
-    assert_int_equal(send(self->fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+    return ((site_t *)site)->gone > 0;
 }
 
-static void client_receive(client_t *self)
-{
-    uint8_t *at = buf_reserve(&self->in, 65536);
-    ssize_t size = recv(self->fd, at, 65536, MSG_DONTWAIT);
-    if (size > 0)
-        buf_advance(&self->in, (size_t)size);
-    else if (size == 0 || errno != EAGAIN)
-        self->ended = true;
-}
-
-static bool client_has(client_t *self, const char *text)
-{
-    return strstr(buf_text(&self->in), text) != NULL;
-}
-
-/* Serves until the client has got the text (anything, if NULL: until the server closes). */
-static void client_wait(client_t *self, const char *text)
-{
-    uint64_t end = clock_now_us() + PATIENCE_US;
-    while (!self->ended && !(text && client_has(self, text))) {
-        assert_true(clock_now_us() < end);
-        turn(self->site, self->fd);
-        client_receive(self);
-    }
-    if (text)
-        assert_true(client_has(self, text));
-}
-
-static void client_close(client_t *self)
-{
-    close(self->fd);
-    buf_fini(&self->in);
-}
-
-static void serve_until(site_t *site, bool (*is_so)(const site_t *))
-{
-    uint64_t end = clock_now_us() + PATIENCE_US;
-    while (!is_so(site)) {
-        assert_true(clock_now_us() < end);
-        turn(site, -1);
-    }
-}
-
-static bool has_kept(const site_t *site)
-{
-    return site->kept != NULL;
-}
-
-static bool has_gone(const site_t *site)
-{
-    return site->gone > 0;
-}
-
-/* One request on one connection; what comes back, up to where the server closes or `until`. */
+/* One request on one connection, the beginning of its answer, and whether the connection ends. */
 static void assert_answer(const char *request, const char *status_line, bool closes)
 {
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 0);
+    client_t client = connect_to(&site, 0);
     client_send(&client, request);
     client_wait(&client, "\r\n\r\n");
     assert_ptr_equal(strstr(buf_text(&client.in), status_line), client.in.data);
     assert_int_equal(client_has(&client, "Connection: close\r\n"), closes);
     if (closes)
-        client_wait(&client, NULL);
+        client_wait_end(&client);
     client_close(&client);
     site_close(&site);
 }
@@ -237,7 +157,7 @@ static void an_answer_has_its_length_and_the_connection_is_kept(void **state)
     (void)state;
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 0);
+    client_t client = connect_to(&site, 0);
     for (int i = 0; i < 3; i++) {
         client_send(&client, "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
         client_wait(&client, "\r\n\r\nhello");
@@ -258,7 +178,7 @@ static void a_handler_sees_the_whole_request(void **state)
     (void)state;
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 0);
+    client_t client = connect_to(&site, 0);
     client_send(&client, "POST /echo/a%20b/../c?name=J%C3%B6+1&x HTTP/1.1\r\nHost: h\r\nX-API-Key: secret\r\n"
                          "Content-Length: 4\r\n\r\nbody");
     client_wait(&client, "POST /echo/a%20b/../c name=J%C3%B6+1&x name=J\xc3\xb6 1 key=secret body=body.");
@@ -271,12 +191,12 @@ static void a_request_may_come_byte_by_byte(void **state)
     (void)state;
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 0);
+    client_t client = connect_to(&site, 0);
     const char *request = "POST /echo/x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";
     for (const char *at = request; *at; at++) {
         char byte[2] = {*at, '\0'};
         client_send(&client, byte);
-        turn(&site, -1);
+        turn(&site.loop, -1);
     }
     client_wait(&client, "body=body.");
     client_close(&client);
@@ -288,7 +208,7 @@ static void pipelined_requests_are_answered_in_order(void **state)
     (void)state;
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 0);
+    client_t client = connect_to(&site, 0);
     buf_t requests = {0};
     for (int i = 0; i < 200; i++)
         buf_printf(&requests, "POST /echo/%d HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n%d", i, i % 10);
@@ -311,10 +231,10 @@ static void head_gets_the_head_alone(void **state)
     (void)state;
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 0);
+    client_t client = connect_to(&site, 0);
     client_send(&client, "HEAD /hello HTTP/1.1\r\nHost: h\r\n\r\nHEAD /x HTTP/1.1\r\nHost: h\r\n\r\n"
                          "GET /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
-    client_wait(&client, NULL);
+    client_wait_end(&client);
     assert_true(client_has(&client, "Content-Length: 5\r\n"));
     assert_true(client_has(&client, "keep-alive\r\n\r\nHTTP/1.1 404 Not Found\r\n"));
     assert_true(client_has(&client, "keep-alive\r\n\r\nHTTP/1.1 200 OK\r\n"));
@@ -331,7 +251,7 @@ static void an_unknown_path_is_404_and_another_method_405(void **state)
     assert_answer("DELETE /hello HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 405 Method Not Allowed\r\n", false);
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 0);
+    client_t client = connect_to(&site, 0);
     client_send(&client, "PUT /echo/ HTTP/1.1\r\nHost: h\r\n\r\n");
     client_wait(&client, "\r\nAllow: GET, HEAD, POST\r\n");
     client_close(&client);
@@ -343,7 +263,7 @@ static void no_content_has_no_length(void **state)
     (void)state;
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 0);
+    client_t client = connect_to(&site, 0);
     client_send(&client, "POST /empty HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
     client_wait(&client, "HTTP/1.1 204 No Content\r\n");
     client_wait(&client, "\r\n\r\n");
@@ -360,6 +280,23 @@ static void an_old_client_gets_its_answer_and_the_end(void **state)
 }
 
 /* --- what is refused --- */
+
+static void a_request_that_was_read_elsewhere_can_be_refused_here(void **state)
+{
+    (void)state;
+    site_t site;
+    site_open(&site);
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    client_t client = {.loop = &site.loop, .fd = pair[0]};
+    client_send(&client, "what was not read");
+    http_server_refuse(site.server, pair[1], 403, "X-One: 1\r\n", "not you");
+    client_wait_end(&client);
+    assert_true(client_has(&client, "HTTP/1.1 403 Forbidden\r\n"));
+    assert_true(client_has(&client, "Content-Length: 8\r\nX-One: 1\r\nConnection: close\r\n\r\nnot you\n"));
+    client_close(&client);
+    site_close(&site);
+}
 
 static void bad_requests_are_answered_and_end_the_connection(void **state)
 {
@@ -405,16 +342,16 @@ static void a_refused_body_does_not_cost_the_client_the_answer(void **state)
     (void)state;
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 0);
+    client_t client = connect_to(&site, 0);
     client_send(&client, "POST /echo/ HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n");
     buf_t chunk = {0};
     for (int i = 0; i < 10000; i++)
         buf_append_byte(&chunk, 'x');
     for (int i = 0; i < 100; i++) {
         client_send(&client, buf_text(&chunk));
-        turn(&site, -1);
+        turn(&site.loop, -1);
     }
-    client_wait(&client, NULL);
+    client_wait_end(&client);
     assert_true(client_has(&client, "HTTP/1.1 413 Content Too Large\r\n"));
     assert_true(client_has(&client, "Content Too Large\n"));
     buf_fini(&chunk);
@@ -427,7 +364,7 @@ static void a_client_that_asks_first_is_told_to_go_on(void **state)
     (void)state;
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 0);
+    client_t client = connect_to(&site, 0);
     client_send(&client,
                 "POST /echo/ HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
     client_wait(&client, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -455,9 +392,9 @@ static void an_answer_may_come_later(void **state)
     (void)state;
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 0), other = client_open(&site, 0);
+    client_t client = connect_to(&site, 0), other = connect_to(&site, 0);
     client_send(&client, "GET /later HTTP/1.1\r\nHost: h\r\n\r\nGET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
-    serve_until(&site, has_kept);
+    serve_until(&site.loop, has_kept, &site);
     client_send(&other, "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
     client_wait(&other, "hello");
     assert_false(client_has(&client, "HTTP"));
@@ -475,11 +412,11 @@ static void a_client_that_leaves_before_the_answer_is_told(void **state)
     (void)state;
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 0);
+    client_t client = connect_to(&site, 0);
     client_send(&client, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
-    serve_until(&site, has_kept);
+    serve_until(&site.loop, has_kept, &site);
     client_close(&client);
-    serve_until(&site, has_gone);
+    serve_until(&site.loop, has_gone, &site);
     assert_int_equal(site.gone, 1);
     assert_null(site.kept);
     site_close(&site);
@@ -490,14 +427,14 @@ static void a_client_that_floods_an_unanswered_request_is_dropped(void **state)
     (void)state;
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 0);
+    client_t client = connect_to(&site, 0);
     client_send(&client, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
-    serve_until(&site, has_kept);
+    serve_until(&site.loop, has_kept, &site);
     char flood[10001];
     memset(flood, 'x', sizeof flood - 1);
     flood[sizeof flood - 1] = '\0';
     client_send(&client, flood);
-    serve_until(&site, has_gone);
+    serve_until(&site.loop, has_gone, &site);
     client_close(&client);
     site_close(&site);
 }
@@ -507,7 +444,7 @@ static void a_big_answer_reaches_a_slow_reader_whole(void **state)
     (void)state;
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 8192), other = client_open(&site, 0);
+    client_t client = connect_to(&site, 8192), other = connect_to(&site, 0);
     client_send(&client, "GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
     client_wait(&client, "\r\n\r\n");
     client_send(&other, "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -531,48 +468,17 @@ static void a_big_answer_reaches_a_slow_reader_whole(void **state)
     site_close(&site);
 }
 
-static void count_turn(uv_prepare_t *prepare)
-{
-    (*(unsigned *)prepare->data)++;
-}
-
-static void stop_waiting(uv_timer_t *timer)
-{
-    *(bool *)timer->data = true;
-}
-
-/* Turns of the loop in a tenth of a second: a few at rest, tens of thousands when something spins. */
-static unsigned count_turns(site_t *site)
-{
-    unsigned turns = 0;
-    bool over = false;
-    uv_prepare_t prepare;
-    uv_timer_t timer;
-    uv_prepare_init(&site->loop, &prepare);
-    uv_timer_init(&site->loop, &timer);
-    prepare.data = &turns;
-    timer.data = &over;
-    uv_prepare_start(&prepare, count_turn);
-    uv_timer_start(&timer, stop_waiting, 100, 0);
-    while (!over)
-        uv_run(&site->loop, UV_RUN_ONCE);
-    uv_close((uv_handle_t *)&prepare, NULL);
-    uv_close((uv_handle_t *)&timer, NULL);
-    uv_run(&site->loop, UV_RUN_NOWAIT);
-    return turns;
-}
-
 static void a_client_that_sends_and_does_not_read_costs_nothing(void **state)
 {
     (void)state;
     site_t site;
     site_open(&site);
-    client_t client = client_open(&site, 8192);
+    client_t client = connect_to(&site, 8192);
     client_send(&client, "GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
     client_wait(&client, "\r\n\r\n");
     client_send(&client, "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
-    count_turns(&site); /* until the kernel's buffers are full */
-    assert_in_range(count_turns(&site), 1, 100);
+    count_turns(&site.loop); /* until the kernel's buffers are full */
+    assert_in_range(count_turns(&site.loop), 1, 100);
     client_close(&client);
     site_close(&site);
 }
@@ -586,17 +492,17 @@ static void an_adopted_socket_is_served_with_what_was_read_from_it(void **state)
     site_open(&site);
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    client_t client = {.site = &site, .fd = pair[0]};
+    client_t client = {.loop = &site.loop, .fd = pair[0]};
     http_server_adopt(site.server, pair[1], SPAN("GET /hel"));
     client_send(&client, "lo HTTP/1.1\r\nHost: h\r\n\r\n");
     client_wait(&client, "hello");
     buf_clear(&client.in);
     client_send(&client, "GET /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
-    client_wait(&client, NULL);
+    client_wait_end(&client);
     assert_true(client_has(&client, "hello"));
     client_close(&client);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    client = (client_t){.site = &site, .fd = pair[0]};
+    client = (client_t){.loop = &site.loop, .fd = pair[0]};
     http_server_adopt(site.server, pair[1], SPAN("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n"));
     client_wait(&client, "hello");
     client_close(&client);
@@ -608,10 +514,9 @@ static void closing_drops_everybody_and_tells_the_handlers(void **state)
     (void)state;
     site_t site;
     site_open(&site);
-    client_t waiting = client_open(&site, 0), reading = client_open(&site, 8192),
-             idle = client_open(&site, 0);
+    client_t waiting = connect_to(&site, 0), reading = connect_to(&site, 8192), idle = connect_to(&site, 0);
     client_send(&waiting, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
-    serve_until(&site, has_kept);
+    serve_until(&site.loop, has_kept, &site);
     client_send(&reading, "GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
     client_wait(&reading, "\r\n\r\n");
     site_close(&site);
@@ -674,7 +579,7 @@ static void *serve_in_a_thread(void *argument)
     site_t site;
     site_open(&site);
     for (int i = 0; i < 50; i++) {
-        client_t client = client_open(&site, 0);
+        client_t client = connect_to(&site, 0);
         client_send(&client, "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
         client_wait(&client, "hello");
         client_close(&client);
@@ -704,6 +609,7 @@ int main(void)
         cmocka_unit_test(an_unknown_path_is_404_and_another_method_405),
         cmocka_unit_test(no_content_has_no_length),
         cmocka_unit_test(an_old_client_gets_its_answer_and_the_end),
+        cmocka_unit_test(a_request_that_was_read_elsewhere_can_be_refused_here),
         cmocka_unit_test(bad_requests_are_answered_and_end_the_connection),
         cmocka_unit_test(a_head_over_the_limit_is_431),
         cmocka_unit_test(a_body_may_fill_the_limit_and_not_a_byte_more),
