@@ -1,13 +1,12 @@
 /* edge/server - the sockets of WebSocket clients, in libwebsockets' hands (raw role); frames in, bytes out.
  * Owner:  a worker.
  * Thread: the worker's loop.
- * Life:   edge_server_open -> adopt* -> edge_server_close -> the loop runs until its handles are gone ->
- * edge_server_destroy
+ * Life:   edge_server_open -> adopt* -> edge_server_close -> the loop runs until its handles are gone
+ *         -> edge_server_destroy
  *
  * A connection is a socket and a reader of frames (protocol/websocket). It calls its session
  * (edge/session.h), which owns what is said: edge_session_message, _control, _writable, _closed. The session
- * writes whole frames through edge_conn_write. After edge_session_closed has been called the connection is
- * gone.
+ * writes whole frames through edge_conn_write. When edge_session_closed is called the connection is gone.
  */
 #ifndef HEDDLE_EDGE_SERVER_H
 #define HEDDLE_EDGE_SERVER_H
@@ -36,8 +35,10 @@ int edge_server_open(edge_server_t **out, uv_loop_t *loop, const edge_server_opt
 edge_conn_t *edge_server_adopt(edge_server_t *self, int fd, edge_session_t *session, span_t early);
 
 size_t edge_server_count(const edge_server_t *self); /* connections */
+size_t edge_server_total(void);                      /* of all servers of the process; any thread */
 
-/* Drops every connection at once (each session gets edge_session_closed), then its handles. */
+/* In the next turn of the loop drops every connection (each session gets edge_session_closed), then its
+ * handles. Idempotent. */
 void edge_server_close(edge_server_t *self);
 void edge_server_destroy(edge_server_t **self_p); /* after the loop has run out */
 
@@ -53,8 +54,9 @@ void edge_conn_want_writable(edge_conn_t *self);
 void edge_conn_pause(edge_conn_t *self);
 void edge_conn_resume(edge_conn_t *self);
 
-/* The session has written its last byte (a close frame, or not): after the client's answer, or a second, the
- * socket goes and edge_session_closed is called. `now`: without waiting. Never calls back itself. */
+/* The session has written its last byte (a close frame, or not), and gets no more messages: when the client
+ * has closed its side, after a second at the latest, the socket goes and edge_session_closed is called.
+ * `now`: in the next turn. Never calls back itself. Idempotent. */
 void edge_conn_shut(edge_conn_t *self, bool now);
 
 #endif
