@@ -226,7 +226,7 @@ static span_t node_key(const void *item)
 }
 
 /* Whether the key stands there for the first time; reports it if not. */
-static bool is_first(loader_t *self, table_t *seen, const char *path, const config_node_t *item)
+static bool is_first(loader_t *self, table_t *seen, const char *path, config_node_t *item)
 {
     const config_node_t *first = table_get(seen, node_key(item));
     if (first) {
@@ -234,7 +234,7 @@ static bool is_first(loader_t *self, table_t *seen, const char *path, const conf
                           path, first->key_at.line);
         return false;
     }
-    table_put(seen, (void *)(uintptr_t)item);
+    table_put(seen, item);
     return true;
 }
 
@@ -246,7 +246,7 @@ static void append_path(buf_t *out, const char *parent, const char *key)
 }
 
 static void apply_named_section(loader_t *self, const char *name, config_cursor_t *at, table_t *seen,
-                                const config_node_t *item)
+                                config_node_t *item)
 {
     buf_t path = {0};
     append_path(&path, name, item->key);
@@ -372,7 +372,7 @@ static void apply_mapping(loader_t *self, const scope_t *scope, const char *path
     table_t seen;
     table_init(&seen, node_key);
     for (size_t i = 0; i < mapping->count; i++) {
-        const config_node_t *item = &mapping->items[i];
+        config_node_t *item = &mapping->items[i];
         buf_t inner = {0}, name = {0};
         append_path(&inner, path, item->key);
         buf_printf(&name, "%s%s", scope->prefix, buf_text(&inner));

@@ -30,7 +30,7 @@ static size_t name_size(span_t text)
 static int expand_inner(span_t inner, buf_t *out, buf_t *why)
 {
     size_t size = name_size(inner);
-    span_t rest = span_skip(inner, size);
+    span_t rest = span_new(inner.data + size, inner.size - size);
     bool has_default = span_starts(rest, SPAN(":-"));
     if (size == 0 || (rest.size > 0 && !has_default)) {
         buf_append_str(why, "expected ${NAME} or ${NAME:-default}; write $${ for a plain ${");

@@ -3,7 +3,7 @@
 #include "base/config.h"
 
 #define WORD_MAX 64u /* longer words get no suggestion */
-#define FAR      (WORD_MAX * 2)
+#define FAR      ((size_t)WORD_MAX * 2)
 
 static size_t least(size_t a, size_t b)
 {

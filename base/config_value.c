@@ -258,7 +258,7 @@ static span_t trim(span_t text)
     return text;
 }
 
-static span_t strip_pair(span_t text, char open, char close)
+static span_t strip_pair(span_t text, uint8_t open, uint8_t close)
 {
     if (text.size >= 2 && text.data[0] == open && text.data[text.size - 1] == close)
         return span_new(text.data + 1, text.size - 2);

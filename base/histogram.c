@@ -1,24 +1,22 @@
 #include "base/histogram.h"
 
-#include <stddef.h>
-
 #define STEP_BITS 4u /* HISTOGRAM_STEPS = 1 << STEP_BITS */
 
 _Static_assert(HISTOGRAM_STEPS == 1u << STEP_BITS, "the steps are a power of two");
 
 /* Values below 16 have a bucket each. Above, the top bit chooses a row of 16, and the next four bits the
  * step. */
-static size_t bucket_of(uint64_t value)
+static unsigned bucket_of(uint64_t value)
 {
     if (value < HISTOGRAM_STEPS)
-        return (size_t)value;
+        return (unsigned)value;
     unsigned top = 63u - (unsigned)__builtin_clzll(value);
     unsigned row = top - STEP_BITS + 1;
-    return row * HISTOGRAM_STEPS + ((value >> (top - STEP_BITS)) & (HISTOGRAM_STEPS - 1));
+    return row * HISTOGRAM_STEPS + (unsigned)((value >> (top - STEP_BITS)) & (HISTOGRAM_STEPS - 1));
 }
 
 /* The largest value that falls into the bucket. */
-static uint64_t bucket_end(size_t bucket)
+static uint64_t bucket_end(unsigned bucket)
 {
     uint64_t row = bucket / HISTOGRAM_STEPS, step = bucket % HISTOGRAM_STEPS;
     if (row == 0)
@@ -53,7 +51,7 @@ void histogram_merge(histogram_t *self, const histogram_t *other)
         self->min = other->min;
     if (other->max > self->max)
         self->max = other->max;
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
         self->counts[i] += other->counts[i];
     self->total += other->total;
     self->sum += other->sum;
@@ -80,7 +78,7 @@ uint64_t histogram_at(const histogram_t *self, double fraction)
     if (self->total == 0)
         return 0;
     uint64_t rank = rank_of(self, fraction), seen = 0;
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += self->counts[i];
         if (seen >= rank)
             return bucket_end(i) < self->max ? bucket_end(i) : self->max;

@@ -63,12 +63,12 @@ typedef struct event {
     uint64_t suppressed; /* lines not written since the last one that was */
 } event_t;
 
-static atomic_int level = LOG_LEVEL_INFO;
+static atomic_int threshold = LOG_LEVEL_INFO;
 
 /* `lock` guards what follows. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static enum format format = FORMAT_AUTO; /* FORMAT_AUTO until somebody asks */
-static bool journal;                     /* standard error is the journal; known when format is not AUTO */
+static enum format shape = FORMAT_AUTO; /* FORMAT_AUTO until somebody asks */
+static bool journal;                    /* standard error is the journal; known when shape is not AUTO */
 static char node[NODE_MAX];
 static table_t events;
 
@@ -80,20 +80,22 @@ typedef struct line_setup {
     uint64_t suppressed; /* lines of the event before this one */
 } line_setup_t;
 
-/* systemd.exec(5): JOURNAL_STREAM names the journal's socket, and standard error may have been redirected
- * since. */
+/* systemd.exec(5): JOURNAL_STREAM is "device:inode" of the journal's socket. Standard error may have been
+ * redirected since, so it is compared. */
 static bool is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
-    uintmax_t device, inode;
     struct stat status;
-    return stream && sscanf(stream, "%ju:%ju", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
-           status.st_dev == device && status.st_ino == inode;
+    if (!stream || fstat(STDERR_FILENO, &status) != 0)
+        return false;
+    char *end;
+    bool same_device = strtoumax(stream, &end, 10) == status.st_dev;
+    return same_device && *end == ':' && strtoumax(end + 1, NULL, 10) == status.st_ino;
 }
 
 static void settle_format(enum format wanted)
 {
-    format = wanted != FORMAT_AUTO ? wanted : isatty(STDERR_FILENO) ? FORMAT_TEXT : FORMAT_JSON;
+    shape = wanted != FORMAT_AUTO ? wanted : isatty(STDERR_FILENO) ? FORMAT_TEXT : FORMAT_JSON;
     journal = is_journal();
 }
 
@@ -106,14 +108,14 @@ void log_configure(const log_config_t *config, const char *node_name)
     pthread_mutex_unlock(&lock);
 }
 
-void log_set_level(log_level_t wanted)
+void log_set_level(log_level_t level)
 {
-    atomic_store_explicit(&level, (int)wanted, memory_order_relaxed);
+    atomic_store_explicit(&threshold, (int)level, memory_order_relaxed);
 }
 
-bool log_enabled(log_level_t asked)
+bool log_enabled(log_level_t level)
 {
-    return (int)asked >= atomic_load_explicit(&level, memory_order_relaxed) && asked < LOG_LEVEL_OFF;
+    return (int)level >= atomic_load_explicit(&threshold, memory_order_relaxed) && level < LOG_LEVEL_OFF;
 }
 
 static span_t event_key(const void *item)
@@ -153,12 +155,12 @@ static bool admit(event_t *event, uint64_t now_us)
 static bool set_up(line_setup_t *setup, const char *event_name)
 {
     pthread_mutex_lock(&lock);
-    if (format == FORMAT_AUTO)
+    if (shape == FORMAT_AUTO)
         settle_format(FORMAT_AUTO);
     event_t *event = find_event(event_name);
     bool admitted = admit(event, clock_now_us());
     if (admitted) {
-        setup->format = format;
+        setup->format = shape;
         setup->journal = journal;
         memcpy(setup->node, node, sizeof node);
         setup->suppressed = event->suppressed;
@@ -238,7 +240,7 @@ static size_t whole_characters(span_t text, size_t size)
 
 const char *log_safe(span_t text)
 {
-    static _Thread_local char buffers[SAFE_BUFFERS][SAFE_INPUT_MAX * ESCAPE_MAX + sizeof "\"...\""];
+    static _Thread_local char buffers[SAFE_BUFFERS][(size_t)SAFE_INPUT_MAX * ESCAPE_MAX + sizeof "\"...\""];
     static _Thread_local unsigned next;
     char *buffer = buffers[next++ % SAFE_BUFFERS];
 
@@ -278,10 +280,10 @@ static void write_text_fields(buf_t *out, span_t fields)
     }
 }
 
-static void write_text(buf_t *out, log_level_t at, const char *event, span_t fields)
+static void write_text(buf_t *out, log_level_t level, const char *event, span_t fields)
 {
     write_time(out);
-    buf_printf(out, " %s %s", levels[at].name, event);
+    buf_printf(out, " %s %s", levels[level].name, event);
     if (fields.size > 0)
         buf_append_byte(out, ' ');
     write_text_fields(out, fields);
@@ -360,26 +362,26 @@ static void write_json_fields(buf_t *out, span_t fields)
     }
 }
 
-static void write_json(buf_t *out, log_level_t at, const char *event, const char *node_name, span_t fields)
+static void write_json(buf_t *out, log_level_t level, const char *event, const char *node_name, span_t fields)
 {
     buf_append_str(out, "{\"ts\":\"");
     write_time(out);
-    buf_printf(out, "\",\"level\":\"%s\",\"event\":\"%s\",\"node\":\"", levels[at].name, event);
+    buf_printf(out, "\",\"level\":\"%s\",\"event\":\"%s\",\"node\":\"", levels[level].name, event);
     escape_all(out, span_str(node_name));
     buf_append_str(out, "\",\"fields\":{");
     write_json_fields(out, fields);
     buf_append_str(out, "}}");
 }
 
-static void write_line(log_level_t at, const char *event, const line_setup_t *setup, span_t fields)
+static void write_line(log_level_t level, const char *event, const line_setup_t *setup, span_t fields)
 {
     buf_t line = {0};
     if (setup->journal)
-        buf_printf(&line, "<%c>", levels[at].priority);
+        buf_printf(&line, "<%c>", levels[level].priority);
     if (setup->format == FORMAT_JSON)
-        write_json(&line, at, event, setup->node, fields);
+        write_json(&line, level, event, setup->node, fields);
     else
-        write_text(&line, at, event, fields);
+        write_text(&line, level, event, fields);
     buf_append_byte(&line, '\n');
     /* If standard error is gone or full there is nobody left to tell. */
     while (write(STDERR_FILENO, line.data, line.size) < 0 && errno == EINTR)
@@ -387,22 +389,22 @@ static void write_line(log_level_t at, const char *event, const line_setup_t *se
     buf_fini(&line);
 }
 
-void log_write(log_level_t at, const char *event, const char *format_text, ...)
+void log_write(log_level_t level, const char *event, const char *format, ...)
 {
     line_setup_t setup;
-    if (!log_enabled(at) || !set_up(&setup, event))
+    if (!log_enabled(level) || !set_up(&setup, event))
         return;
     char text[FIELDS_MAX] = "";
-    if (format_text) {
-        va_list arguments;
-        va_start(arguments, format_text);
-        vsnprintf(text, sizeof text, format_text, arguments);
-        va_end(arguments);
-    }
+    va_list arguments;
+    va_start(arguments, format);
+    if (format)
+        vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+
     buf_t fields = {0};
     buf_append_str(&fields, text);
     if (setup.suppressed > 0)
         buf_printf(&fields, "%ssuppressed=%" PRIu64, text[0] ? " " : "", setup.suppressed);
-    write_line(at, event, &setup, buf_span(&fields));
+    write_line(level, event, &setup, buf_span(&fields));
     buf_fini(&fields);
 }

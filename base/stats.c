@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -142,16 +143,33 @@ static double cpu_seconds(void)
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+/* The first line of a file of proc(5); empty if there is none. */
+static void read_line(const char *path, char *line, int size)
+{
+    line[0] = '\0';
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return;
+    if (!fgets(line, size, file))
+        line[0] = '\0';
+    fclose(file);
+}
+
+/* Field `number` (from 0) of a line of numbers; 0 if the line is shorter. */
+static double field_of(const char *line, unsigned number)
+{
+    for (; number > 0 && *line; number--) {
+        line += strcspn(line, " ");
+        line += strspn(line, " ");
+    }
+    return (double)strtoull(line, NULL, 10);
+}
+
 static double resident_bytes(void)
 {
-    unsigned long long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (!file)
-        return 0;
-    if (fscanf(file, "%*u %llu", &pages) != 1)
-        pages = 0;
-    fclose(file);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+    char line[256];
+    read_line("/proc/self/statm", line, sizeof line);
+    return field_of(line, 1) * (double)sysconf(_SC_PAGESIZE);
 }
 
 static double open_fds(void)
@@ -175,23 +193,14 @@ static double max_fds(void)
     return (double)limit.rlim_cur;
 }
 
-/* The start in clock ticks since boot: field 22 of proc(5)'s stat, counted from behind the command's name,
- * which may itself hold spaces and parentheses. */
-static unsigned long long start_ticks(void)
+/* The start in clock ticks since boot: field 22 of stat, which is the 20th behind the command's name; that
+ * may itself hold spaces and parentheses. */
+static double start_ticks(void)
 {
     char line[1024];
-    unsigned long long ticks = 0;
-    FILE *file = fopen("/proc/self/stat", "re");
-    if (!file)
-        return 0;
-    const char *behind_name = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
-    if (!behind_name ||
-        sscanf(behind_name + 1,
-               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-               &ticks) != 1)
-        ticks = 0;
-    fclose(file);
-    return ticks;
+    read_line("/proc/self/stat", line, sizeof line);
+    const char *behind_name = strrchr(line, ')');
+    return behind_name ? field_of(behind_name, 20) : 0;
 }
 
 static double start_seconds;
@@ -201,7 +210,7 @@ static void find_start(void)
     struct timespec boot;
     clock_gettime(CLOCK_BOOTTIME, &boot);
     double uptime = (double)boot.tv_sec + (double)boot.tv_nsec / 1e9;
-    double started = (double)start_ticks() / (double)sysconf(_SC_CLK_TCK);
+    double started = start_ticks() / (double)sysconf(_SC_CLK_TCK);
     start_seconds = (double)clock_wall_us() / (double)CLOCK_SEC - uptime + started;
 }
 
