@@ -1,15 +1,17 @@
 /* base/config - settings from a YAML file, the environment and defaults; strict, driven by tables.
- * Owner:  a table is static and belongs to the module that uses the settings; the target struct belongs to
- * main. Thread: main, before any other thread runs. Blocks on the file. Life:   zeroed targets -> config_load
- * -> ... -> config_free
+ * Owner:  a table is static and belongs to the module that uses the settings; the target struct is main's.
+ * Thread: main, before any other thread runs. Blocks on the file.
+ * Life:   zeroed targets -> config_load -> ... -> config_free
  *
  * One row is one setting. The rows yield the parser, the checks, `--help`, the default file and
  * docs/config.md, so each fact about a setting stands once. Precedence: environment, then file, then the
  * row's default.
  *
- * The file is a strict part of YAML: one document; no anchors, aliases, tags, merge keys; duplicate keys,
- * unknown keys, tabs in indentation and octal-looking numbers are errors. Types come from the table, never
- * from the text.
+ * The file is a strict part of YAML: one document of at most 1 MiB and 16 levels; no anchors, aliases, tags,
+ * merge keys; duplicate keys, unknown keys, tabs in indentation and octal-looking numbers are errors. Types
+ * come from the table, never from the text; a COUNT or BOOL in quotes is an error, since others would read a
+ * text. A section with nothing in it is fine.
+ *
  * ${NAME} and ${NAME:-default} are replaced inside scalars ("$${" stands for "${"). All mistakes are reported
  * in one run, and no message shows a secret:
  *

@@ -1,6 +1,7 @@
-/* base/config_yaml - the strict part of YAML that a configuration may use, as a tree. The only file with
- * libyaml. Owner:  config_parse, for the time of one call. Thread: its owner's; no I/O. Life:
- * config_yaml_read -> config_node_fini
+/* base/config_yaml - the strict part of YAML that a configuration may use, as a tree. On libyaml.
+ * Owner:  config_parse, for the time of one call.
+ * Thread: its owner's; no I/O.
+ * Life:   config_yaml_read -> config_node_fini
  *
  * Scalars are texts: what they mean is the table's affair. Bounded: 16 levels, 65,536 nodes.
  */

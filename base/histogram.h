@@ -1,5 +1,7 @@
-/* base/histogram - counts of values in log-linear buckets: 64 powers of two, 16 steps each, error below 6.25
- * %. Owner:  whoever embeds it. Thread: its owner's. Life: zeroed memory -> add* (no fini).
+/* base/histogram - counts of values in log-linear buckets: 64 powers of two in 16 steps, error at most 6.25 %.
+ * Owner:  whoever embeds it.
+ * Thread: its owner's.
+ * Life:   zeroed memory -> (add | merge)* (no fini)
  */
 #ifndef HEDDLE_BASE_HISTOGRAM_H
 #define HEDDLE_BASE_HISTOGRAM_H

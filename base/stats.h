@@ -11,10 +11,12 @@
  *         X(dropped_full, STAT_COUNTER, "heddle_dropped_total", "reason=\"full\"", "What was lost, by cause")
  *     typedef struct relay_stats { RELAY_STATS(STATS_FIELD) } relay_stats_t;
  *
- *     #define ROW(field, kind, name, labels, help) {offsetof(relay_stats_t, field), kind, name, labels,
- * help}, static const stat_row_t rows[] = {RELAY_STATS(ROW)};
+ *     #define ROW(field, kind, name, labels, help) \
+ *         {offsetof(relay_stats_t, field), kind, name, labels, help},
+ *     static const stat_row_t rows[] = {RELAY_STATS(ROW)};
  *
- * Several registered structs with the same rows (one per worker) are summed when rendered.
+ * What several registered structs have of one series (a name with its labels; one struct per worker) is
+ * summed when rendered; modules may share a name under labels of their own.
  */
 #ifndef HEDDLE_BASE_STATS_H
 #define HEDDLE_BASE_STATS_H

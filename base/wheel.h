@@ -4,7 +4,8 @@
  * Life:   wheel_init -> (arm | disarm | advance)*; a timer is zeroed memory, and disarmed before it is freed.
  *
  * A slot is 128 ms wide and there are 512, so a turn takes 65 s; later timers wait for their turn in their
- * slot. A timer fires at the first advance at or after its due time, late by at most a slot, never early.
+ * slot. A timer fires at the first advance at or after its due time, never early. An advance looks at the slot
+ * of the last one again and at those since, so its cost is what stands in them.
  */
 #ifndef HEDDLE_BASE_WHEEL_H
 #define HEDDLE_BASE_WHEEL_H

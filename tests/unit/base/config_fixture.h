@@ -1,5 +1,5 @@
-/* tests/config_fixture - what each test of the configuration starts from: an empty sample and no HEDDLE_*
- * names. Life: set_up -> parse* -> tear_down
+/* tests/config_fixture - where each test of the configuration starts: an empty sample, no HEDDLE_* names.
+ * Life: set_up -> parse* -> tear_down
  */
 #ifndef HEDDLE_TESTS_CONFIG_FIXTURE_H
 #define HEDDLE_TESTS_CONFIG_FIXTURE_H
