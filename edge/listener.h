@@ -1,12 +1,13 @@
 /* edge/listener - the client port: accepts, reads the request's head, decides who gets the socket.
- * Owner:  a worker. Each worker has its own socket on the same port (SO_REUSEPORT); the kernel spreads
- * connections. Thread: the worker's loop. Life:   edge_listener_open -> ... -> edge_listener_stop (no more
- * accepts) -> edge_listener_close -> the loop runs on -> edge_listener_destroy
+ * Owner:  a worker. Each has its own socket on the same port (SO_REUSEPORT); the kernel spreads clients.
+ * Thread: the worker's loop.
+ * Life:   edge_listener_open -> ... -> edge_listener_stop (no more accepts) -> edge_listener_close
+ *         -> the loop runs on -> edge_listener_destroy
  *
- * A head must be whole HEAD_DEADLINE after the accept, in at most HTTP_HEAD_LIMIT bytes. A request to upgrade
- * is checked (protocol/websocket, then Origin, then `admit`) and gets 101 and goes to the server, or gets its
- * HTTP status with a sentence and is closed. Every other request goes to the HTTP server with what was read.
- * What breaks the grammar is answered here: 400, 408, 431, 505.
+ * A head must be whole EDGE_HEAD_DEADLINE_US after the accept (else 408), in HTTP_HEAD_LIMIT bytes at most. A
+ * request to upgrade is checked (protocol/websocket, then Origin, then `admit`) and gets 101 and goes to the
+ * server; or it is refused with its HTTP status and a sentence, which the HTTP server delivers. Every other
+ * request goes to the HTTP server with what was read; so does what breaks the grammar (400, 431, 505).
  */
 #ifndef HEDDLE_EDGE_LISTENER_H
 #define HEDDLE_EDGE_LISTENER_H
@@ -19,7 +20,6 @@
 #include "edge/server.h"
 
 #define EDGE_HEAD_DEADLINE_US 10000000u
-#define EDGE_ACCEPT_BUDGET    64 /* connections a turn, so that a storm does not starve those who are in */
 
 /* The `listen:` section. */
 typedef struct edge_listen_config {
