@@ -182,6 +182,8 @@ static int check_subscription_token(const edge_auth_t *self, const edge_subscrib
 {
     token_claims_t claims = {0};
     int err = read_token(self, request->token, wall_us, &claims);
+    if (err == ERR_TYPE) /* of a claim; here it would say that the token is somebody else's */
+        err = ERR_MALFORMED;
     if (!err && (!span_eq(claims.channel, request->channel) || !span_eq(claims.user, request->user) ||
                  (claims.client.size > 0 && !span_eq(claims.client, request->client))))
         err = ERR_TYPE;

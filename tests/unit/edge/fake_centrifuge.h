@@ -1,0 +1,233 @@
+/* One worker, one Centrifuge client, and relays that answer when the test says so: say, hear.
+ */
+#ifndef HEDDLE_TESTS_EDGE_FAKE_CENTRIFUGE_H
+#define HEDDLE_TESTS_EDGE_FAKE_CENTRIFUGE_H
+
+#include <stdio.h>
+
+#include "edge/centrifuge_client.h"
+#include "edge/dialect.h"
+#include "fake_relays.h"
+#include "fake_worker.h"
+#include "protocol/token.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define SECRET       "sixteen bytes..."
+#define EPOCH        "abcdEFGH"
+
+/* --- one worker, one client --- */
+
+static fake_worker_t *worker;
+static uplink_t *uplink;
+static edge_conn_t conn;
+static edge_session_t *session;
+static size_t seen; /* bytes of what was written that the test has looked at */
+static char id[EDGE_CLIENT_ID_SIZE + 1];
+
+static const struct namespace_row {
+    const char *name;
+    channel_options_t options;
+} namespace_rows[] = {
+    {"default", {.presence = true}},
+    {"quiet", {.presence = false}},
+    {"known", {.subscribe = SUBSCRIBE_AUTHENTICATED, .publish = PUBLISH_AUTHENTICATED}},
+    {"token", {.subscribe = SUBSCRIBE_TOKEN, .publish = PUBLISH_SUBSCRIBERS}},
+    {"none", {.subscribe = SUBSCRIBE_NOBODY, .publish = PUBLISH_NOBODY}},
+};
+
+static inline void tell_namespaces(void)
+{
+    for (size_t i = 0; i < COUNT(namespace_rows); i++)
+        assert_int_equal(
+            namespaces_add(&uplink->namespaces, span_str(namespace_rows[i].name), &namespace_rows[i].options),
+            OK);
+}
+
+static inline void open_auth(bool required)
+{
+    edge_auth_config_t config = {.hmac_secret = (char[]){SECRET}, .required = required};
+    edge_auth_t *auth;
+    buf_t why = {0};
+    assert_int_equal(edge_auth_open(&auth, &config, &why), OK);
+    worker->worker.auth = auth;
+}
+
+static inline void close_auth(void)
+{
+    edge_auth_t *auth = (edge_auth_t *)(void *)(uintptr_t)worker->worker.auth;
+    edge_auth_destroy(&auth);
+}
+
+static inline void open_session(void)
+{
+    edge_identity_t nobody = {0};
+    session = edge_session_new(&worker->worker, &edge_dialect_centrifuge, &nobody);
+    fake_client_of(worker, session, &conn);
+    edge_session_id(session, id);
+    seen = 0;
+}
+
+static inline int begin(void **state)
+{
+    (void)state;
+    worker = fake_worker_new();
+    worker->config.limits.outbox = 1000000;
+    uplink = fake_relays_new();
+    tell_namespaces();
+    worker->worker.uplink = uplink;
+    worker->worker.hub = edge_hub_new(&worker->worker, uplink);
+    open_auth(false);
+    open_session();
+    return 0;
+}
+
+static inline int end(void **state)
+{
+    (void)state;
+    if (session)
+        fake_client_gone(session, &conn);
+    edge_hub_destroy(&worker->worker.hub);
+    fake_relays_destroy(uplink);
+    close_auth();
+    fake_worker_destroy(worker);
+    return 0;
+}
+
+/* --- saying and hearing --- */
+
+static inline void say(const char *text)
+{
+    edge_session_message(session, false, span_str(text));
+}
+
+static inline span_t unseen(void)
+{
+    fake_worker_flush(worker);
+    return span_new(conn.written.data + seen, conn.written.size - seen);
+}
+
+static inline void hear(const char *text)
+{
+    span_t rest = unseen();
+    if (rest.size == 0)
+        fail_msg("nothing was said instead of <%s>", text);
+    fake_frame_t frame = fake_next_frame(&rest);
+    seen = conn.written.size - rest.size;
+    assert_int_equal(frame.opcode, WEBSOCKET_TEXT);
+    if (!span_is(frame.payload, text))
+        fail_msg("<%.*s> instead of <%s>", SPAN_FMT(frame.payload), text);
+}
+
+static inline void hear_nothing(void)
+{
+    assert_int_equal(unseen().size, 0);
+}
+
+static inline void hear_close(edge_close_code_t code)
+{
+    span_t rest = unseen();
+    if (rest.size == 0 || (rest.data[0] & 15) != WEBSOCKET_CLOSE)
+        fail_msg("not closed with %u: <%.*s>", (unsigned)code, SPAN_FMT(rest));
+    assert_close_frame(&rest, code, edge_close_reason(code));
+    seen = conn.written.size;
+}
+
+static inline void hear_connected(uint32_t number)
+{
+    char text[200];
+    snprintf(text, sizeof text,
+             "{\"id\":%u,\"connect\":{\"client\":\"%s\",\"version\":\"heddle " HEDDLE_VERSION
+             "\",\"ping\":25,\"pong\":true}}",
+             number, id);
+    hear(text);
+}
+
+static inline void connect_anonymous(void)
+{
+    say("{\"id\":1,\"connect\":{}}");
+    hear_connected(1);
+}
+
+/* Says a command around a token of these claims; "%s" in `claims` is when it expires. */
+static inline void say_with_token(const char *before, const char *claims, int expires_in_s, const char *after)
+{
+    buf_t whole = {0}, text = {0}, token = {0};
+    char expires[32];
+    snprintf(expires, sizeof expires, "%lld",
+             (long long)(clock_wall_us() / CLOCK_SEC) + (long long)expires_in_s);
+    for (const char *at = claims; *at; at++) {
+        if (at[0] == '%' && at[1] == 's') {
+            buf_append_str(&whole, expires);
+            at++;
+        } else {
+            buf_append_byte(&whole, (uint8_t)*at);
+        }
+    }
+    token_make(buf_span(&whole), SPAN(SECRET), &token);
+    buf_append_str(&text, before);
+    buf_append_span(&text, buf_span(&token));
+    buf_append_str(&text, after);
+    edge_session_message(session, false, buf_span(&text));
+    buf_fini(&whole);
+    buf_fini(&text);
+    buf_fini(&token);
+}
+
+#define CONNECT_TOKEN "{\"id\":1,\"connect\":{\"token\":\""
+
+static inline void connect_as(const char *user)
+{
+    buf_t claims = {0};
+    buf_printf(&claims, "{\"sub\":\"%s\",\"info\":{\"n\":\"A\"},\"exp\":%%s}", user);
+    say_with_token(CONNECT_TOKEN, buf_text(&claims), 60, "\"}}");
+    buf_fini(&claims);
+    hear_connected(1);
+}
+
+static inline void turn(void)
+{
+    edge_hub_turn(worker->worker.hub, worker->worker.now_us);
+}
+
+static inline void sub_ok(const char *channel)
+{
+    envelope_sub_ok_t answer = {.channel = span_str(channel), .epoch = SPAN(EPOCH)};
+    edge_hub_subscribed(worker->worker.hub, &answer);
+}
+
+static inline void subscribe_to(const char *channel)
+{
+    char text[200];
+    snprintf(text, sizeof text, "{\"id\":900,\"subscribe\":{\"channel\":\"%s\"}}", channel);
+    say(text);
+    turn();
+    sub_ok(channel);
+    hear("{\"id\":900,\"subscribe\":{}}");
+}
+
+static inline void arrive(const char *channel, uint64_t offset, unsigned flags, span_t payload)
+{
+    envelope_msg_t message = {.channel = span_str(channel),
+                              .epoch = SPAN(EPOCH),
+                              .offset = offset,
+                              .flags = flags,
+                              .payload = payload};
+    edge_hub_message(worker->worker.hub, &message);
+}
+
+static const char *error_text(unsigned number, centrifuge_error_t error)
+{
+    static buf_t text;
+    buf_fini(&text);
+    centrifuge_reply_error(&text, number, error);
+    return buf_text(&text);
+}
+
+static inline void hear_error(unsigned number, centrifuge_error_t error)
+{
+    hear(error_text(number, error));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+#endif
