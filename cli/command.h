@@ -18,6 +18,9 @@ typedef int cli_run_fn(int argc, char **argv);
 
 int cli_bench_run(int argc, char **argv);
 int cli_check_run(int argc, char **argv);
+int cli_pub_run(int argc, char **argv);
+int cli_status_run(int argc, char **argv);
+int cli_sub_run(int argc, char **argv);
 int cli_token_run(int argc, char **argv);
 
 typedef struct cli_command {

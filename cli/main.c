@@ -5,6 +5,9 @@
 #include "cli/command.h"
 
 static const cli_command_t commands[] = {
+    {"sub", "prints the messages of channels as they come", cli_sub_run},
+    {"pub", "publishes messages", cli_pub_run},
+    {"status", "lists the nodes of the cluster", cli_status_run},
     {"check", "checks configuration files without starting anything", cli_check_run},
     {"token", "makes and reads the signed tokens that clients log in with", cli_token_run},
     {"bench", "measures throughput, latency, loss and memory of running nodes", cli_bench_run},
