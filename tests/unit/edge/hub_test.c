@@ -990,6 +990,6 @@ int main(void)
         TEST(leaves_that_are_owed_go_with_the_hub),
         TEST(channels_are_listed_with_their_listeners),
     };
-    log_set_level(LOG_OFF); /* losses are logged, and there are many */
+    log_set_level(LOG_LEVEL_OFF); /* losses are logged, and there are many */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
