@@ -273,6 +273,8 @@ static int run_once(const bench_options_t *options, const cli_bench_plan_t *plan
 
 typedef struct search {
     uint64_t good, bad; /* rates; 0 = none yet */
+    bool
+        doubted; /* the plan's rate went wrong once; only the second time counts, for machines have hiccups */
     cli_bench_plan_t plan;
     cli_bench_plan_t best_plan;
     cli_bench_result_t best;
@@ -315,9 +317,10 @@ static int step(const bench_options_t *options, search_t *search, buf_t *why)
         search->good = search->plan.rate;
         search->best = result;
         search->best_plan = search->plan;
-    } else {
+    } else if (search->doubted) {
         search->bad = search->plan.rate;
     }
+    search->doubted = !good && !search->doubted;
     return OK;
 }
 
@@ -330,7 +333,8 @@ static int find_max(const bench_options_t *options, const cli_bench_plan_t *plan
         return cli_fail(&set, CLI_USAGE, "--find-max: this scenario sends nothing");
     while (!err && !found(&search)) {
         err = step(options, &search, &why);
-        search.plan.rate = next_rate(&search);
+        if (!search.doubted)
+            search.plan.rate = next_rate(&search);
     }
     int exit_code = err ? fail(err, &why) : CLI_OK;
     if (!err && !search.good)
