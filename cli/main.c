@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "cli/command.h"
 
 static const cli_command_t commands[] = {
@@ -20,6 +21,7 @@ int main(int argc, char **argv)
         puts("heddle " HEDDLE_VERSION);
         return CLI_OK;
     }
+    log_set_level(LOG_LEVEL_ERROR); /* commands say themselves what people need to know */
     return cli_command_dispatch(
         "heddle", "Heddle carries WebSocket traffic across many machines; this is its tool box.", commands,
         argc, argv);

@@ -19,6 +19,9 @@
 /* The wheel's slot: how exact the sessions' timers are, and how often metrics are brought up to date. */
 #define PULSE_MS (WHEEL_SLOT_US / CLOCK_MS)
 
+/* Frames of one message: who cuts 64 KiB so small is not sending messages. */
+#define FRAGMENTS_MAX 1024u
+
 /* A loop that has not turned for so long hangs. */
 #define LIVE_US (5u * CLOCK_SEC)
 
@@ -346,7 +349,7 @@ static int open_http(edge_worker_t *self, bool serves_admin, buf_t *why)
 
 static int open_clients(edge_worker_t *self, const char *address, buf_t *why)
 {
-    edge_server_options_t server = {.limits = {.message = self->config->limits.message}};
+    edge_server_options_t server = {.limits = {self->config->limits.message, FRAGMENTS_MAX}};
     int err = edge_server_open(&self->server, self->loop, &server);
     if (err)
         return err;
