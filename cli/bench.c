@@ -206,12 +206,14 @@ static int make_plan(const bench_options_t *options, const char *name, cli_bench
         .dialect = (cli_bench_dialect_t)options->dialect,
         .channels = options->channels ? options->channels : scenario->channels,
         .subscribers = options->subscribers ? options->subscribers : scenario->subscribers,
-        .rate = options->rate && scenario->rate ? options->rate : scenario->rate,
+        .rate = options->rate ? options->rate : scenario->rate,
         .size = options->size,
         .warmup_us = options->warmup_us,
         .duration_us = options->duration_us,
         .drain_us = options->drain_us,
     };
+    if (options->rate && !scenario->rate)
+        return cli_fail(&set, CLI_USAGE, "--rate: %s sends nothing", name);
     int exit_code = take_pids(&options->pids, out);
     return exit_code == CLI_OK ? check_plan(out) : exit_code;
 }

@@ -15,6 +15,14 @@ static int copy(char *out, size_t size, span_t text)
     return OK;
 }
 
+/* A query right behind the authority is one of "/" (RFC 9112 section 3.2.1). */
+static int copy_target(cli_url_t *self, span_t target)
+{
+    bool needs_slash = target.size && target.data[0] == '?';
+    self->target[0] = '/';
+    return copy(self->target + needs_slash, sizeof self->target - needs_slash, target);
+}
+
 /* No control bytes and no spaces: nothing that could end a line of the request. */
 static bool is_plain(span_t text)
 {
@@ -63,7 +71,7 @@ int cli_url_parse(const char *text, cli_url_t *out)
     if (!err)
         err = copy(out->authority, sizeof out->authority, authority);
     if (!err)
-        err = copy(out->target, sizeof out->target, span_skip(rest, authority_size));
+        err = copy_target(out, span_skip(rest, authority_size));
     return err;
 }
 

@@ -143,8 +143,7 @@ static int shake_hands(cli_ws_client_t *self, const cli_url_t *url, const char *
 {
     uint8_t key[16];
     random_fill(key, sizeof key);
-    websocket_client_request(&self->output, url->authority, url->target[0] == '/' ? url->target : "/", key,
-                             headers);
+    websocket_client_request(&self->output, url->authority, url->target[0] ? url->target : "/", key, headers);
     int err = flush(self, deadline_us);
     return err ? err : read_answer(self, key, deadline_us, status);
 }

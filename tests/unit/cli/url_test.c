@@ -29,6 +29,7 @@ static void a_url_is_taken_apart(void **state)
     assert_url("ws://127.0.0.1:8000/ws/a?mode=sub", "127.0.0.1", "8000", "127.0.0.1:8000", "/ws/a?mode=sub");
     assert_url("ws://[::1]:8000/", "::1", "8000", "[::1]:8000", "/");
     assert_url("ws://[::1]", "::1", "80", "[::1]", "");
+    assert_url("ws://a?channel=b", "a", "80", "a", "/?channel=b");
 }
 
 static void another_scheme_is_unknown(void **state)
