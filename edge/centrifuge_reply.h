@@ -19,6 +19,7 @@
     X(TOKEN_EXPIRED, 109, "token expired", false)
 
 typedef enum centrifuge_error {
+    CENTRIFUGE_ERROR_NONE = 0,
 #define CENTRIFUGE_ERROR_ENUM(NAME, code, message, temporary) CENTRIFUGE_ERROR_##NAME = (code),
     CENTRIFUGE_ERRORS(CENTRIFUGE_ERROR_ENUM)
 #undef CENTRIFUGE_ERROR_ENUM

@@ -41,6 +41,13 @@ typedef enum edge_close_code {
 #undef EDGE_CLOSE_ENUM
 } edge_close_code_t;
 
+/* What a back end may choose from: the protocol's own codes and those that are free for applications. */
+#define EDGE_CLOSE_CHOICE_MIN 3000u
+#define EDGE_CLOSE_CHOICE_MAX 4999u
+
+/* Bytes of a reason that fit into a close frame beside the code (RFC 6455 section 5.5). */
+#define EDGE_CLOSE_REASON_MAX 123u
+
 /* The reason of a code; "closed by the server" for one that is not in the table. Static memory. */
 const char *edge_close_reason(unsigned code);
 

@@ -406,7 +406,7 @@ int edge_worker_open(edge_worker_t **out, const edge_worker_options_t *options, 
     list_init(&self->sessions);
     list_init(&self->dirty);
     list_init(&self->paused);
-    self->now_us = clock_now_us();
+    self->now_us = self->started_us = clock_now_us();
     wheel_init(&self->wheel, self->now_us, fire_timer, self);
     uv_loop_init(self->loop);
     int err = open_parts(self, options, why);

@@ -80,6 +80,7 @@ struct edge_worker {
     list_t paused;               /* of edge_session_t: not read from until the uplink has room */
     uint8_t *scratch;            /* owned, EDGE_WRITE_SIZE: where frames are gathered */
     uint64_t now_us;             /* monotonic, of this turn */
+    uint64_t started_us;         /* monotonic */
     edge_stats_t stats;
     struct edge_worker_private *private; /* owned: thread, signals between threads, shutdown */
 };
