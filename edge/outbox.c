@@ -4,9 +4,11 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define FIRST_SLOTS 2u /* most clients get one frame at a time, and there are many of them */
-#define KEPT_SLOTS  8u /* an empty outbox keeps a ring of this size, so that a busy client does not allocate \
-                        */
+/* Most clients get one frame at a time, and there are many of them. */
+#define FIRST_SLOTS 2u
+
+/* An empty outbox keeps a ring of this size, so that a busy client does not allocate for each message. */
+#define KEPT_SLOTS 8u
 
 static inline edge_frame_t **slot(const edge_outbox_t *self, uint32_t at)
 {

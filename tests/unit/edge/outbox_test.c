@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include "base/err.h"
-#include "base/mem.h"
 #include "edge/outbox.h"
 
 #define NO_LIMIT SIZE_MAX
@@ -27,43 +26,6 @@ static void assert_gathers(const edge_outbox_t *outbox, const char *bytes)
 {
     span_t got = edge_outbox_gather(outbox, scratch, sizeof scratch);
     assert_true(span_is(got, bytes));
-}
-
-static void a_frame_is_header_and_payload(void **state)
-{
-    (void)state;
-    edge_frame_t *frame = edge_frame_new(WEBSOCKET_BINARY, SPAN("abc"));
-    assert_int_equal(frame->size, 5);
-    assert_memory_equal(frame->bytes,
-                        "\x82\x03"
-                        "abc",
-                        5);
-    assert_false(edge_frame_is_control(frame));
-    edge_frame_unref(&frame);
-    assert_null(frame);
-}
-
-static void a_frame_of_64_KiB_has_the_long_header(void **state)
-{
-    (void)state;
-    uint8_t *payload = mem_new(65536);
-    edge_frame_t *frame = edge_frame_new(WEBSOCKET_TEXT, span_new(payload, 65536));
-    assert_int_equal(frame->size, 65536 + 10);
-    assert_memory_equal(frame->bytes, "\x81\x7f\0\0\0\0\0\1\0\0", 10);
-    edge_frame_unref(&frame);
-    mem_free(payload);
-}
-
-static void a_frame_lives_until_the_last_reference_goes(void **state)
-{
-    (void)state;
-    edge_frame_t *frame = frame_of("x");
-    edge_frame_t *other = edge_frame_ref(frame);
-    edge_frame_unref(&frame);
-    assert_int_equal(other->references, 1);
-    assert_memory_equal(other->bytes, "\x81\x01x", 3);
-    edge_frame_unref(&other);
-    edge_frame_unref(&other);
 }
 
 static void an_empty_outbox_has_nothing_to_write(void **state)
@@ -247,9 +209,6 @@ static void a_small_ring_is_kept_a_large_one_goes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_frame_is_header_and_payload),
-        cmocka_unit_test(a_frame_of_64_KiB_has_the_long_header),
-        cmocka_unit_test(a_frame_lives_until_the_last_reference_goes),
         cmocka_unit_test(an_empty_outbox_has_nothing_to_write),
         cmocka_unit_test(a_single_frame_is_lent_not_copied),
         cmocka_unit_test(several_frames_become_one_run_in_order),
