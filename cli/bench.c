@@ -311,9 +311,11 @@ static int step(const bench_options_t *options, search_t *search, buf_t *why)
         return err;
     bool good = !err && went_well(options, &result);
     fprintf(stderr,
-            "%8" PRIu64 " messages/s  %10" PRIu64 " deliveries/s  p99 %8.2f ms  lost %" PRIu64 "  %s%s\n",
+            "%8" PRIu64 " messages/s  %10" PRIu64 " deliveries/s  p99 %8.2f ms  lost %" PRIu64
+            "  closed %" PRIu64 "  %s%s\n",
             search->plan.rate, cli_bench_deliveries_per_s(&result),
-            (double)histogram_at(&result.latency, 0.99) / 1e6, result.lost, good ? "good" : "too much",
+            (double)histogram_at(&result.latency, 0.99) / 1e6, result.lost, result.closed,
+            good ? "good" : "too much",
             cli_bench_generator_was_limit(&result) ? " (generator at its limit)" : "");
     if (good) {
         search->good = search->plan.rate;

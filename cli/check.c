@@ -199,7 +199,7 @@ static int check_file(const check_options_t *options, const char *path)
         fputs(buf_text(&said), err == OK ? stdout : stderr);
     if (err == ERR_UNAVAILABLE)
         cli_fail(&set, CLI_FAILED, "%s does not run; is it installed?", program);
-    else if (!options->json)
+    else if (!options->json && (err || said.size == 0))
         printf("%s: %s (%s)\n", path, err == OK ? "good" : "wrong", program);
     buf_fini(&said);
     return err == OK ? CLI_OK : err == ERR_CONFIG ? CLI_USAGE : CLI_FAILED;

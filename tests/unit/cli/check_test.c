@@ -99,8 +99,17 @@ static void a_file_goes_to_the_program_whose_keys_it_has(void **state)
     check(shelf, NULL, "node: { name: a }\nrelays: [ x ]\n", "# namespaces\npeers: []\n");
     assert_int_equal(shelf->output.exit_code, CLI_OK);
     assert_says(&shelf->output.out, "heddle-edge -t -c\n");
+    assert_says(&shelf->output.out, "heddle-relay -t -c\n");
+}
+
+static void what_the_program_says_is_passed_on_and_silence_is_spelled_out(void **state)
+{
+    shelf_t *shelf = *state;
+    check(shelf, NULL, "relays: []\n", NULL);
+    assert_string_equal(buf_text(&shelf->output.out), "heddle-edge -t -c\n");
+    put_file(shelf, "heddle-edge", "#!/bin/sh\n", 0755);
+    check(shelf, NULL, "relays: []\n", NULL);
     assert_says(&shelf->output.out, "one.yaml: good (heddle-edge)\n");
-    assert_says(&shelf->output.out, "two.yaml: good (heddle-relay)\n");
 }
 
 static void one_wrong_file_makes_the_whole_check_fail(void **state)
@@ -110,7 +119,7 @@ static void one_wrong_file_makes_the_whole_check_fail(void **state)
     assert_int_equal(shelf->output.exit_code, CLI_USAGE);
     assert_says(&shelf->output.err, "one.yaml:1:1: error\n");
     assert_says(&shelf->output.out, "one.yaml: wrong (heddle-edge)\n");
-    assert_says(&shelf->output.out, "two.yaml: good (heddle-relay)\n");
+    assert_says(&shelf->output.out, "heddle-relay -t -c\n");
 }
 
 static void a_file_without_telling_keys_needs_an_option(void **state)
@@ -158,6 +167,7 @@ int main(void)
 #define WITH_SHELF(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_SHELF(a_file_goes_to_the_program_whose_keys_it_has),
+        WITH_SHELF(what_the_program_says_is_passed_on_and_silence_is_spelled_out),
         WITH_SHELF(one_wrong_file_makes_the_whole_check_fail),
         WITH_SHELF(a_file_without_telling_keys_needs_an_option),
         WITH_SHELF(json_has_a_line_for_each_file_with_the_report),
