@@ -1,5 +1,6 @@
 /* base/program - what the daemons' command lines have in common: -c, -t, --help and the like, and the
- * settings. Thread: main, before any other thread runs.
+ * settings.
+ * Thread: main, before any other thread runs.
  */
 #ifndef HEDDLE_BASE_PROGRAM_H
 #define HEDDLE_BASE_PROGRAM_H

@@ -1,6 +1,8 @@
 /* cli/bench_clients - thousands of WebSocket connections on one epoll loop: publishers that send on command,
- * and subscribers that hand what comes to the ledger. Owner:  cli/bench_measure. Thread: its owner's; only
- * open blocks. Life:   new -> open -> (publish | turn)* -> destroy
+ * and subscribers that hand what comes to the ledger.
+ * Owner:  cli/bench_measure.
+ * Thread: its owner's; only open blocks.
+ * Life:   new -> open -> (publish | turn)* -> destroy
  *
  * What happens between a recv() and the ledger is the bench's own cost, up to millions of times a second. So
  * frames are read where they lie, and only what is cut off at the end of a read is copied.

@@ -1,5 +1,8 @@
 /* cli/bench_tracker - one subscriber's view of one stream: what came, came twice, came late, never came.
- * Exact. Owner:  the subscriber embeds it. Thread: its owner's. Life:   zeroed memory -> take* -> fini
+ * Exact.
+ * Owner:  the subscriber embeds it.
+ * Thread: its owner's.
+ * Life:   zeroed memory -> take* -> fini
  *
  * Keeps the next expected number and the gaps before it, so it costs memory only for what is missing; a
  * stream of n messages has at most n / 2 gaps.

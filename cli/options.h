@@ -1,6 +1,8 @@
 /* cli/options - the options of a command, driven by one table: parsing, "did you mean", and the help text.
  * Owner:  a table is static and belongs to its command; the target struct belongs to the command's run
- * function. Thread: main. Life:   zeroed target -> cli_options_begin (or _parse) -> ... -> cli_options_free
+ *         function.
+ * Thread: main.
+ * Life:   zeroed target -> cli_options_begin (or _parse) -> ... -> cli_options_free
  *
  * One row is one option. `--name VALUE`, `--name=VALUE`, `-n VALUE`, `-nVALUE`; flags take no value; `--`
  * ends the options; options and other words may be mixed. `--help` and `-h` are always there. All mistakes

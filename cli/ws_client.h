@@ -1,7 +1,8 @@
 /* cli/ws_client - one WebSocket connection for tools, on poll(2): every call ends at its deadline.
  * Owner:  whoever opened it.
  * Thread: its owner's. Calls block, but never beyond the deadline (cli_ws_client_open also on name
- * resolution). Life:   open -> (send | receive)* -> close (optional) -> destroy
+ *         resolution).
+ * Life:   open -> (send | receive)* -> close (optional) -> destroy
  *
  * Deadlines are on clock_now_us(). Pings are answered inside receive. After any error but ERR_TIMEOUT of
  * receive, the connection is of no use.

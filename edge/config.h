@@ -1,5 +1,6 @@
 /* edge/config - all settings of an edge: the sections of its file, and where they land.
- * Owner:  main. Thread: any, read only after edge_config_load.
+ * Owner:  main.
+ * Thread: any, read only after edge_config_load.
  */
 #ifndef HEDDLE_EDGE_CONFIG_H
 #define HEDDLE_EDGE_CONFIG_H

@@ -1,5 +1,6 @@
 /* fabric/node_stats - a node's counts as metrics.
- * Owner:  whoever owns the node embeds it. Thread: node_stats_update on the node's loop; read by any.
+ * Owner:  whoever owns the node embeds it.
+ * Thread: node_stats_update on the node's loop; read by any.
  * Life:   node_stats_register -> node_stats_update* -> node_stats_unregister
  */
 #ifndef HEDDLE_FABRIC_NODE_STATS_H

@@ -1,5 +1,6 @@
 /* protocol/codec - msgpack: a bounded cursor for what comes off a wire, msgpack-c for what we write. The one
- * file that includes msgpack.h. Thread: any; pure.
+ * file that includes msgpack.h.
+ * Thread: any; pure.
  *
  * The cursor allocates nothing, checks each length against the bytes that are there, and takes integers in
  * any width. msgpack-c's own unpacker asks malloc for what a header claims: 5 bytes make it 4 GB (shared

@@ -1,7 +1,9 @@
 /* protocol/link - the numbered, acknowledged conversation of two nodes, as a pure state machine: messages and
- * the time in, messages out; no socket, no clock. Owner:  fabric/node makes and destroys links. Thread: its
- * node's loop. Life:   link_new -> (link_receive | link_send | link_flush | link_tick)* -> link_destroy;
- * never within an event
+ * the time in, messages out; no socket, no clock.
+ * Owner:  fabric/node makes and destroys links.
+ * Thread: its node's loop.
+ * Life:   link_new -> (link_receive | link_send | link_flush | link_tick)* -> link_destroy; never within an
+ *         event
  *
  *         +----------- down (reset, timeout, bye) ------------+
  *         v                                                   |

@@ -1,5 +1,6 @@
 /* protocol/utf8 - is it UTF-8? As Unicode defines it (RFC 3629): no overlongs, no surrogates, at most
- * U+10FFFF. Thread: any; pure.
+ * U+10FFFF.
+ * Thread: any; pure.
  */
 #ifndef HEDDLE_PROTOCOL_UTF8_H
 #define HEDDLE_PROTOCOL_UTF8_H

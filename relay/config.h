@@ -1,5 +1,6 @@
 /* relay/config - all settings of a relay: the sections of its file, and where they land.
- * Owner:  main. Thread: any, read only after config_load.
+ * Owner:  main.
+ * Thread: any, read only after config_load.
  */
 #ifndef HEDDLE_RELAY_CONFIG_H
 #define HEDDLE_RELAY_CONFIG_H

@@ -1,6 +1,8 @@
 /* relay/front - the core of a relay: what comes over links becomes calls on channels. No sockets, no clock:
- * the simulation runs it, too. Owner:  relay/relay, or a simulation. Thread: the relay loop. Life:
- * relay_front_new -> attach -> (up | envelope | down | turn)* -> relay_front_destroy
+ * the simulation runs it, too.
+ * Owner:  relay/relay, or a simulation.
+ * Thread: the relay loop.
+ * Life:   relay_front_new -> attach -> (up | envelope | down | turn)* -> relay_front_destroy
  */
 #ifndef HEDDLE_RELAY_FRONT_H
 #define HEDDLE_RELAY_FRONT_H

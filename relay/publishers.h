@@ -1,6 +1,8 @@
 /* relay/publishers - which publications of which node have been accepted, so that one that is sent again is
- * not published again. Owner:  the front. Thread: the relay loop. The time is an argument. Life:
- * relay_publishers_init -> (find | record | sweep)* -> relay_publishers_fini
+ * not published again.
+ * Owner:  the front.
+ * Thread: the relay loop. The time is an argument.
+ * Life:   relay_publishers_init -> (find | record | sweep)* -> relay_publishers_fini
  *
  * A node has at most PUBLISHER_MEMORY publications unanswered (fabric/uplink), and sends them again in order,
  * so remembering the last so many of each node is enough: exact, and bounded.

@@ -1,5 +1,6 @@
 /* tests/unit/cli/command_output - runs a subcommand in this process and keeps what it prints.
- * Owner:  the test. Life: zeroed memory -> command_run* -> command_output_fini.
+ * Owner:  the test.
+ * Life:   zeroed memory -> command_run* -> command_output_fini.
  */
 #ifndef HEDDLE_TESTS_CLI_COMMAND_OUTPUT_H
 #define HEDDLE_TESTS_CLI_COMMAND_OUTPUT_H
