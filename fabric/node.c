@@ -8,7 +8,6 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/random.h"
 #include "base/table.h"
 
 /* A relay that is missing is asked for this often; it may be starting right now. */
@@ -84,11 +83,16 @@ static void remove_peer(node_t *self, peer_t *peer)
     mem_free(peer);
 }
 
+static uint64_t random_number(node_t *self)
+{
+    return self->options.random ? random_next(self->options.random) : random_u64();
+}
+
 /* Time in the high half, so that sessions grow; chance in the low half, so that they can't be guessed. */
 static uint64_t new_session(void *context)
 {
     node_t *self = context;
-    return ++self->sessions << 32 | (random_u64() & UINT32_MAX);
+    return ++self->sessions << 32 | (random_number(self) & UINT32_MAX);
 }
 
 /* NULL when the table is full. */
@@ -166,7 +170,7 @@ node_t *node_new(const node_options_t *options, uint64_t now_us)
     self->identity =
         (link_identity_t){.name = options->name, .cluster = options->cluster, .role = options->role};
     do
-        self->identity.id = random_u64();
+        self->identity.id = random_number(self);
     while (self->identity.id == 0 || self->identity.id == HELLO_TOPIC);
     table_init(&self->peers, peer_key);
     list_init(&self->order);

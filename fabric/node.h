@@ -1,7 +1,9 @@
 /* fabric/node - one party on the fabric: its id, and its links to others. Pure: messages and the time in,
- * messages out. Owner:  an edge worker, a relay, a bridge, a tool: whoever has a pair of sockets
- * (fabric/sockets) or a simulated network. Thread: its owner's loop. Life:   node_new -> (node_receive |
- * node_tick | node_flush)* -> node_destroy; never within an event
+ * messages out.
+ * Owner:  an edge worker, a relay, a bridge, a tool: whoever has a pair of sockets (fabric/sockets) or a
+ *         simulated network.
+ * Thread: its owner's loop.
+ * Life:   node_new -> (node_receive | node_tick | node_flush)* -> node_destroy; never within an event
  *
  * A node that seeks asks the hello address which relays are there and opens a link to each one that answers;
  * a node that accepts (a relay) answers, and takes HELLOs. What comes from strangers is answered by RESET,
@@ -10,6 +12,7 @@
 #ifndef HEDDLE_FABRIC_NODE_H
 #define HEDDLE_FABRIC_NODE_H
 
+#include "base/random.h"
 #include "protocol/link.h"
 
 typedef struct node node_t;
@@ -28,10 +31,11 @@ typedef struct node_options {
     const char *name;    /* borrowed */
     const char *cluster; /* borrowed */
     node_role_t role;
-    bool accepts;                /* answers SEEK and takes HELLO */
-    size_t seeks;                /* how many relays there should be; 0 = does not seek */
-    link_settings_t link;        /* copied */
-    size_t max_links;            /* ERR_FULL beyond; 0 = 4096 */
+    bool accepts;         /* answers SEEK and takes HELLO */
+    size_t seeks;         /* how many relays there should be; 0 = does not seek */
+    link_settings_t link; /* copied */
+    size_t max_links;     /* ERR_FULL beyond; 0 = 4096 */
+    random_t *random;     /* borrowed; for ids and sessions. NULL = the system's, which nobody can guess */
     const node_events_t *events; /* borrowed */
     void *context;               /* borrowed */
 } node_options_t;

@@ -157,7 +157,7 @@ static void destroy_talks(side_t *side)
 }
 
 /* The accepting node forgets a link that is down. */
-void node_reap(side_t *side)
+void side_reap(side_t *side)
 {
     for (size_t i = 0; i < TALKS; i++) {
         talk_t *talk = side->talks[i];
@@ -168,7 +168,7 @@ void node_reap(side_t *side)
     }
 }
 
-void node_receive(side_t *side, span_t message)
+void side_receive(side_t *side, span_t message)
 {
     world_t *world = side->world;
     link_header_t header;
@@ -190,11 +190,11 @@ void node_receive(side_t *side, span_t message)
         post(world, buf_span(&reset));
         buf_fini(&reset);
     }
-    node_reap(side);
+    side_reap(side);
 }
 
 /* The end of a loop turn. */
-void node_turn(side_t *side)
+void side_turn(side_t *side)
 {
     for (size_t i = 0; i < TALKS; i++) {
         talk_t *talk = side->talks[i];
@@ -207,23 +207,23 @@ void node_turn(side_t *side)
                 fail(side->world, "%s: what was due is due again at once", side_name(side));
         }
     }
-    node_reap(side);
+    side_reap(side);
 }
 
-void node_crash(side_t *side)
+void side_crash(side_t *side)
 {
     destroy_talks(side);
     side->paused_until = side->blocked_until = 0;
     side->identity.id = random_next(&side->world->random) | 1u;
 }
 
-void node_meet(side_t *side, uint64_t peer)
+void side_meet(side_t *side, uint64_t peer)
 {
     destroy_talks(side);
     talk_new(side, peer);
 }
 
-void node_close(side_t *side)
+void side_close(side_t *side)
 {
     world_t *world = side->world;
     trace(world, "%s closes", side_name(side));
@@ -234,16 +234,16 @@ void node_close(side_t *side)
         }
 }
 
-void node_reset(side_t *side)
+void side_reset(side_t *side)
 {
     trace(side->world, "%s resets", side_name(side));
     for (size_t i = 0; i < TALKS; i++)
         if (side->talks[i])
             link_reset(side->talks[i]->link, ERR_FULL, side->world->now);
-    node_reap(side);
+    side_reap(side);
 }
 
-void node_resume(side_t *side)
+void side_resume(side_t *side)
 {
     uint64_t stall = side->world->now - side->paused_at;
     trace(side->world, "%s resumes", side_name(side));

@@ -1,5 +1,6 @@
 /* sim/link_node - the two nodes of link_sim, each as fabric/node keeps its links, and the world that they
- * live in. Owner:  link_sim owns the one world.
+ * live in.
+ * Owner:  link_sim owns the one world.
  */
 #ifndef HEDDLE_TESTS_SIM_LINK_NODE_H
 #define HEDDLE_TESTS_SIM_LINK_NODE_H
@@ -69,13 +70,13 @@ bool chance(world_t *world, unsigned per_10000);
 /* Says the next thing in a conversation; nothing if it is not open. */
 void talk_say(talk_t *talk);
 
-void node_receive(side_t *side, span_t message);
-void node_turn(side_t *side);                /* the end of a loop turn */
-void node_crash(side_t *side);               /* and comes back under another id */
-void node_meet(side_t *side, uint64_t peer); /* it makes its one link anew */
-void node_close(side_t *side);
-void node_reset(side_t *side);
-void node_resume(side_t *side);
-void node_reap(side_t *side); /* forgets links that are down */
+void side_receive(side_t *side, span_t message);
+void side_turn(side_t *side);                /* the end of a loop turn */
+void side_crash(side_t *side);               /* and comes back under another id */
+void side_meet(side_t *side, uint64_t peer); /* it makes its one link anew */
+void side_close(side_t *side);
+void side_reset(side_t *side);
+void side_resume(side_t *side);
+void side_reap(side_t *side); /* forgets links that are down */
 
 #endif

@@ -88,20 +88,20 @@ bool chance(world_t *world, unsigned per_10000)
 static void relink(world_t *world)
 {
     world->relink_at = UINT64_MAX;
-    node_meet(&world->sides[INITIATOR], world->sides[ACCEPTOR].identity.id);
+    side_meet(&world->sides[INITIATOR], world->sides[ACCEPTOR].identity.id);
 }
 
 static void restart(side_t *side)
 {
     world_t *world = side->world;
     trace(world, "%s restarts", side_name(side));
-    node_crash(side);
+    side_crash(side);
     world->relink_at = world->now + random_below(&world->random, 2 * SECOND);
 }
 
 static void close_all(side_t *side)
 {
-    node_close(side);
+    side_close(side);
     if (side->index == INITIATOR)
         side->world->relink_at = side->world->now + random_below(&side->world->random, SECOND / 2);
 }
@@ -120,7 +120,7 @@ static void trouble(world_t *world, side_t *side)
     case 0: restart(side); return;
     case 1: close_all(side); return;
     case 2:
-    case 3: node_reset(side); return;
+    case 3: side_reset(side); return;
     case 4:
     case 5: pause_node(side); return;
     case 6:
@@ -143,7 +143,7 @@ static void act(world_t *world)
     for (size_t i = 0; i < TALKS; i++)
         for (uint64_t n = 0; side->talks[i] && n < burst; n++)
             talk_say(side->talks[i]);
-    node_reap(side);
+    side_reap(side);
 }
 
 static void calm_down(world_t *world)
@@ -156,7 +156,7 @@ static void calm_down(world_t *world)
     for (int i = 0; i < 2; i++) {
         world->sides[i].blocked_until = 0;
         if (world->sides[i].paused_until)
-            node_resume(&world->sides[i]);
+            side_resume(&world->sides[i]);
     }
 }
 
@@ -176,7 +176,7 @@ static void arrive(world_t *world)
             continue;
         }
         if (side)
-            node_receive(side, span_new(flight->bytes, flight->size));
+            side_receive(side, span_new(flight->bytes, flight->size));
         mem_free(flight);
     }
 }
@@ -213,7 +213,7 @@ static void step(world_t *world)
         calm_down(world);
     for (int i = 0; i < 2; i++)
         if (world->sides[i].paused_until && world->sides[i].paused_until <= world->now)
-            node_resume(&world->sides[i]);
+            side_resume(&world->sides[i]);
     if (world->relink_at <= world->now && !world->sides[INITIATOR].paused_until)
         relink(world);
     arrive(world);
@@ -221,7 +221,7 @@ static void step(world_t *world)
         act(world);
     for (int i = 0; i < 2; i++)
         if (!world->sides[i].paused_until)
-            node_turn(&world->sides[i]);
+            side_turn(&world->sides[i]);
 }
 
 static talk_t *only_talk(side_t *side)
@@ -299,7 +299,7 @@ static void world_init(world_t *world, uint64_t seed, bool traced)
 static void world_fini(world_t *world)
 {
     for (int i = 0; i < 2; i++)
-        node_crash(&world->sides[i]);
+        side_crash(&world->sides[i]);
     network_fini(&world->network);
 }
 

@@ -1,6 +1,7 @@
 /* sim/network - messages on their way: a network that loses, doubles, delays and reorders, on a virtual
- * clock. Owner:  a simulation embeds it. Life:   network_init -> (network_post | network_take |
- * network_return)* -> network_fini
+ * clock.
+ * Owner:  a simulation embeds it.
+ * Life:   network_init -> (network_post | network_take | network_return)* -> network_fini
  */
 #ifndef HEDDLE_TESTS_SIM_NETWORK_H
 #define HEDDLE_TESTS_SIM_NETWORK_H

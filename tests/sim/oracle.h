@@ -1,6 +1,7 @@
 /* sim/oracle - knows what was said in each conversation, and judges what is heard. A conversation is what
- * lies between one `up` and the next `down` on one side of a link. Owner:  a simulation embeds it, and a
- * conversation in each of its links. Life:   oracle_init -> (oracle_open | oracle_next | oracle_hear)*
+ * lies between one `up` and the next `down` on one side of a link.
+ * Owner:  a simulation embeds it, and a conversation in each of its links.
+ * Life:   oracle_init -> (oracle_open | oracle_next | oracle_hear)*
  */
 #ifndef HEDDLE_TESTS_SIM_ORACLE_H
 #define HEDDLE_TESTS_SIM_ORACLE_H
