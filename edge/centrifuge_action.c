@@ -206,11 +206,10 @@ static int unsubscribe(edge_session_t *session, const centrifuge_command_t *comm
     return OK;
 }
 
-/* A subscription that is on; one that still waits may yet be refused. */
+/* One that waits is not met here: the command has been held until it is on, or refused. */
 static bool is_subscribed(edge_session_t *session, span_t channel)
 {
-    const edge_subscription_t *subscription = edge_hub_find(session->worker->hub, session, channel);
-    return subscription && !edge_subscription_waits(subscription);
+    return edge_hub_find(session->worker->hub, session, channel) != NULL;
 }
 
 /* --- publish --- */
@@ -324,6 +323,11 @@ static int refuse_unavailable(edge_session_t *session, const centrifuge_command_
     return OK;
 }
 
+static int refuse_refresh(edge_session_t *session, const centrifuge_command_t *command)
+{
+    return command->token.size > 0 ? refuse_unavailable(session, command) : refuse_bad(session, command);
+}
+
 /* Each is done, answered or refused when it returns OK; ERR_FULL: it has to be tried again later. A pong
  * needs nothing, since anything that a client says is a sign of life, and so a late one does no harm. Clients
  * send no pings. */
@@ -339,9 +343,20 @@ static int (*const actions[CENTRIFUGE_METHOD_COUNT])(edge_session_t *, const cen
     [CENTRIFUGE_PING] = refuse_bad,
     [CENTRIFUGE_SEND] = refuse_send,
     [CENTRIFUGE_RPC] = refuse_unavailable,
-    [CENTRIFUGE_REFRESH] = refuse_unavailable,
+    [CENTRIFUGE_REFRESH] = refuse_refresh,
     [CENTRIFUGE_SUB_REFRESH] = refuse_unavailable,
 };
+
+/* Must it wait until its channel is on? Else a publication would overtake the subscription before it, and its
+ * author would not see it; and who may only do as a subscriber what comes next would be refused. */
+static bool comes_too_early(edge_session_t *session, const centrifuge_command_t *command)
+{
+    if (command->method != CENTRIFUGE_PUBLISH && command->method != CENTRIFUGE_PRESENCE &&
+        command->method != CENTRIFUGE_PRESENCE_STATS)
+        return false;
+    const edge_subscription_t *subscription = edge_hub_find(session->worker->hub, session, command->channel);
+    return subscription && edge_subscription_waits(subscription);
+}
 
 /* `connect` comes first, and once. */
 int centrifuge_act(edge_session_t *session, const centrifuge_command_t *command)
@@ -351,5 +366,7 @@ int centrifuge_act(edge_session_t *session, const centrifuge_command_t *command)
         return refuse_bad(session, command);
     if (client->waiting_count >= CENTRIFUGE_WAITING_MAX)
         return ERR_FULL;
+    if (comes_too_early(session, command))
+        return ERR_AGAIN;
     return actions[command->method](session, command);
 }

@@ -6,8 +6,9 @@
 
 #include "edge/centrifuge_client.h"
 
-/* OK: it is done, answered, refused, or waits for its answer; the session may be closing now. ERR_FULL:
- * nothing has happened, it is to be tried again later. */
+/* OK: it is done, answered, refused, or waits for its answer; the session may be closing now. Nothing has
+ * happened and it is to be tried again later: ERR_FULL (the uplink, or too much is unanswered), ERR_AGAIN (its
+ * channel's subscription is still unanswered). */
 int centrifuge_act(edge_session_t *session, const centrifuge_command_t *command);
 
 #endif

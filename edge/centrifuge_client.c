@@ -129,9 +129,16 @@ void centrifuge_client_hold(edge_session_t *session, span_t lines)
     edge_session_pause(session);
 }
 
+void centrifuge_client_go_on_at_once(edge_session_t *session)
+{
+    centrifuge_client_t *client = session->state;
+    if (client->held.size > 0)
+        edge_session_resume(session);
+}
+
 void centrifuge_client_go_on(edge_session_t *session)
 {
     centrifuge_client_t *client = session->state;
-    if (client->held.size > 0 && client->waiting_count == CENTRIFUGE_WAITING_LOW)
-        edge_session_resume(session);
+    if (client->waiting_count == CENTRIFUGE_WAITING_LOW)
+        centrifuge_client_go_on_at_once(session);
 }

@@ -73,7 +73,9 @@ edge_session_t *centrifuge_waiting_end(centrifuge_waiting_t **self_p);
 /* Keeps whole lines (at least one byte) for later, and pauses. */
 void centrifuge_client_hold(edge_session_t *session, span_t lines);
 
-/* After an answer: is it time to go on with what is held? To be called last, as it may do commands. */
+/* To be called last, as they may do commands. After an answer of the relays: when few enough are left to come;
+ * after that to a subscription: at once. */
 void centrifuge_client_go_on(edge_session_t *session);
+void centrifuge_client_go_on_at_once(edge_session_t *session);
 
 #endif

@@ -1,8 +1,9 @@
 /* The Centrifuge client protocol, version 2, as JSON over WebSocket: GET /connection/websocket.
  *
  * Commands are done in the order in which they came; publications, subscriptions and presence are answered
- * when the relay has answered. What can't be done yet (the uplink is full, or too much is unanswered) is held
- * with all that came behind it, and the client is not read from meanwhile.
+ * when the relay has answered. What can't be done yet (the uplink is full, too much is unanswered, or it is about
+ * a channel whose subscription is) is held with all that came behind it, and the client is not read from
+ * meanwhile.
  */
 #include "base/err.h"
 #include "edge/centrifuge_action.h"
@@ -22,7 +23,7 @@ static void do_lines(edge_session_t *session, centrifuge_reader_t *reader)
             return;
         if (err)
             centrifuge_client_close(session, EDGE_CLOSE_BAD_REQUEST);
-        else if ((err = centrifuge_act(session, &command)) == ERR_FULL)
+        else if ((err = centrifuge_act(session, &command)) != OK)
             centrifuge_client_hold(session, reader->here);
     }
 }
@@ -112,10 +113,12 @@ static edge_frame_t *frame(const envelope_msg_t *message)
 
 static void subscribed(edge_subscription_t *subscription, int err)
 {
+    edge_session_t *session = subscription->session;
     if (err)
-        centrifuge_client_reply_error(subscription->session, subscription->request, centrifuge_error_of(err));
+        centrifuge_client_reply_error(session, subscription->request, centrifuge_error_of(err));
     else
-        centrifuge_client_reply(subscription->session, subscription->request, CENTRIFUGE_SUBSCRIBE);
+        centrifuge_client_reply(session, subscription->request, CENTRIFUGE_SUBSCRIBE);
+    centrifuge_client_go_on_at_once(session);
 }
 
 static void lost(edge_subscription_t *subscription)
@@ -127,11 +130,15 @@ static void lost(edge_subscription_t *subscription)
 /* A subscribe command that is still unanswered has its answer by this. */
 static void unsubscribed(edge_session_t *session, span_t channel, uint32_t code, const char *reason)
 {
-    const edge_subscription_t *subscription = edge_hub_find(session->worker->hub, session, channel);
-    if (subscription && edge_subscription_waits(subscription))
-        centrifuge_client_reply_error(session, subscription->request, CENTRIFUGE_ERROR_DENIED);
-    else
+    edge_hub_t *hub = session->worker->hub;
+    edge_subscription_t *subscription = edge_hub_find(hub, session, channel);
+    if (!subscription || !edge_subscription_waits(subscription)) {
         centrifuge_client_unsubscribed(session, channel, code, reason);
+        return;
+    }
+    centrifuge_client_reply_error(session, subscription->request, CENTRIFUGE_ERROR_DENIED);
+    edge_hub_unsubscribe(hub, &subscription);
+    centrifuge_client_go_on_at_once(session);
 }
 
 static void ping(edge_session_t *session)

@@ -65,15 +65,15 @@ static span_t user_key(const void *session)
     return edge_session_user(session);
 }
 
-/* Users that are here, each once, however many clients they have; anonymous clients are nobody. */
+/* Users that are here, each once, however many clients they have; all who are anonymous are one, as in
+ * presence. */
 static size_t count_users(const edge_worker_t *worker)
 {
     table_t users;
     table_init(&users, user_key);
     LIST_EACH (node, &worker->sessions) {
         edge_session_t *session = LIST_ITEM(node, edge_session_t, of_worker);
-        span_t user = edge_session_user(session);
-        if (user.size > 0 && !table_get(&users, user))
+        if (!table_get(&users, edge_session_user(session)))
             table_put(&users, session);
     }
     size_t count = users.count;
@@ -153,8 +153,7 @@ static void disconnect(edge_session_t *session, const envelope_ask_t *question)
     edge_session_close(session, code, reason[0] ? reason : edge_close_reason(code), true);
 }
 
-/* The dialect is told first, while it can still see what there was; it may take the subscription away itself,
- * by closing. */
+/* The dialect is told first, while it can still see what there was; it may take the subscription away itself. */
 static void unsubscribe(edge_session_t *session, const envelope_ask_t *question)
 {
     edge_hub_t *hub = session->worker->hub;

@@ -278,19 +278,51 @@ static void who_may_not_publish_is_told(void **state)
     assert_int_equal(stats_get(&worker->worker.stats.publish_errors), COUNT(rows));
 }
 
-static void subscribers_may_publish_once_they_are_on(void **state)
+static void a_publication_behind_its_subscription_waits_for_it(void **state)
 {
     (void)state;
     connect_anonymous();
     say_with_token("{\"id\":2,\"subscribe\":{\"channel\":\"token:a\",\"token\":\"",
-                   "{\"channel\":\"token:a\",\"exp\":%s}", 60, "\"}}");
-    say("{\"id\":3,\"publish\":{\"channel\":\"token:a\",\"data\":1}}");
-    hear_error(3, CENTRIFUGE_ERROR_DENIED);
+                   "{\"channel\":\"token:a\",\"exp\":%s}", 60,
+                   "\"}}\n{\"id\":3,\"publish\":{\"channel\":\"b\",\"data\":1}}\n"
+                   "{\"id\":4,\"publish\":{\"channel\":\"token:a\",\"data\":2}}\n"
+                   "{\"id\":5,\"unsubscribe\":{\"channel\":\"token:a\"}}");
+    assert_int_equal(uplink->publication_count, 1);
+    assert_true(conn.paused);
     turn();
     sub_ok("token:a");
     hear("{\"id\":2,\"subscribe\":{}}");
-    say("{\"id\":4,\"publish\":{\"channel\":\"token:a\",\"data\":1}}");
+    hear("{\"id\":5,\"unsubscribe\":{}}");
+    assert_int_equal(uplink->publication_count, 2);
+    assert_false(conn.paused);
+    assert_int_equal(session->subscription_count, 0);
+}
+
+static void a_publication_behind_a_refused_subscription_goes_its_own_way(void **state)
+{
+    (void)state;
+    static const char frame[] = "{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}\n"
+                                "{\"id\":3,\"publish\":{\"channel\":\"a\",\"data\":1}}";
+    connect_anonymous();
+    say(frame);
+    turn();
+    envelope_sub_no_t answer = {.channel = SPAN("a"), .code = (uint64_t)-ERR_DENIED};
+    edge_hub_not_subscribed(worker->worker.hub, &answer);
+    hear_error(2, CENTRIFUGE_ERROR_DENIED);
     assert_int_equal(uplink->publication_count, 1);
+    say(frame);
+    edge_dialect_centrifuge.unsubscribed(session, SPAN("a"), 2000, "server unsubscribe");
+    hear_error(2, CENTRIFUGE_ERROR_DENIED);
+    assert_int_equal(uplink->publication_count, 2);
+    assert_false(conn.paused);
+}
+
+static void only_subscribers_publish_where_the_rule_says_so(void **state)
+{
+    (void)state;
+    connect_anonymous();
+    say("{\"id\":3,\"publish\":{\"channel\":\"token:a\",\"data\":1}}");
+    hear_error(3, CENTRIFUGE_ERROR_DENIED);
 }
 
 static void a_publication_that_failed_is_told(void **state)
@@ -405,7 +437,9 @@ int main(void)
         TEST(a_subscription_taken_away_is_told),
         TEST(a_publication_is_answered_when_the_relay_has_it),
         TEST(who_may_not_publish_is_told),
-        TEST(subscribers_may_publish_once_they_are_on),
+        TEST(a_publication_behind_its_subscription_waits_for_it),
+        TEST(a_publication_behind_a_refused_subscription_goes_its_own_way),
+        TEST(only_subscribers_publish_where_the_rule_says_so),
         TEST(a_publication_that_failed_is_told),
         TEST(answers_that_come_when_the_client_is_gone_do_no_harm),
         TEST(presence_is_asked_of_the_relay),

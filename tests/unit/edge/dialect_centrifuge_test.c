@@ -173,6 +173,7 @@ static void bad_requests_close(void **state)
         "{\"id\":2,\"subscribe\":{\"channel\":7}}",
         "{\"id\":2,\"subscribe\":{\"channel\":\"a\",\"delta\":\"xdelta\"}}",
         "{\"id\":2,\"unsubscribe\":{}}",
+        "{\"id\":2,\"refresh\":{}}",
         "{\"id\":2,\"publish\":{\"data\":1}}",
         "{\"id\":2,\"publish\":{\"channel\":\"a\"}}",
         "{\"id\":2,\"presence\":{}}",
