@@ -19,9 +19,8 @@ static void send_welcome(link_t *self, uint64_t now_us)
 {
     envelope_t welcome = {.kind = KIND_WELCOME,
                           .welcome = {WIRE_VERSION, span_str(self->self->name), self->self->role,
-                                      span_str(self->self->cluster), SPAN(SOFTWARE),
-                                      self->settings->heartbeat_us, self->self->members,
-                                      self->self->namespaces}};
+                                      span_str(self->self->cluster), SPAN(SOFTWARE), self->heartbeat_us,
+                                      self->self->members, self->self->namespaces}};
     link_send_control(self, &welcome, now_us);
 }
 

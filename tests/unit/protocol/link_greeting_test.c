@@ -172,6 +172,7 @@ static void the_initiator_takes_the_heartbeat_of_the_welcome(void **state)
 {
     (void)state;
     world.ends[RELAY].settings.heartbeat_us = 6 * SECOND;
+    make(RELAY, false);
     open();
     run(60 * SECOND);
     assert_int_equal(world.ends[EDGE].downs, 0);
