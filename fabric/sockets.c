@@ -3,6 +3,7 @@
 #include <czmq.h>
 #include <stdio.h>
 
+#include "base/address.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -10,9 +11,9 @@
 #include "base/mem.h"
 #include "protocol/limits.h"
 
-/* Messages taken in one turn at most: a busy fabric must not starve the clients' sockets. 256 batches of 64
- * KiB are more than a turn can fan out anyway. */
-#define DRAIN_BUDGET 256
+/* How long one turn takes messages: what they brought must get its chance to leave before more comes in, or
+ * every outbox would be full before the first byte is written. */
+#define DRAIN_US 4000u
 
 /* Whole messages that one pipe holds. The links bound the bytes; this bounds what a stuck pipe collects in
  * repeats. */
@@ -74,6 +75,13 @@ int sockets_check_address(const char *text, buf_t *why)
         return OK;
     buf_append_str(why, "expected tcp://host:port (the port above is used, too) or ipc://path");
     return ERR_MALFORMED;
+}
+
+bool sockets_is_local(const char *address)
+{
+    if (strncmp(address, "tcp://", 6) == 0)
+        return address_is_loopback(address + 6);
+    return strncmp(address, "ipc://", 6) == 0;
 }
 
 /* Where the PUB socket of that address is. */
@@ -234,18 +242,20 @@ static void take_message(sockets_t *self, zmq_msg_t *message, uint64_t now_us)
         node_receive(self->node, span_new(zmq_msg_data(message), zmq_msg_size(message)), now_us);
 }
 
-/* Until there is nothing more, or the budget is spent. Only our own reading touches this socket, so after
- * EAGAIN its descriptor wakes us again for whatever comes. */
+/* Until there is nothing more, or the time is over. Only our own reading touches this socket, so after EAGAIN
+ * its descriptor wakes us again for whatever comes. */
 static void drain(sockets_t *self, uint64_t now_us)
 {
     zmq_msg_t message;
     zmq_msg_init(&message);
-    for (int i = 0; i < DRAIN_BUDGET && !self->closed; i++) {
+    uint64_t end_us = now_us + DRAIN_US;
+    while (!self->closed && now_us < end_us) {
         if (zmq_msg_recv(&message, self->sub_handle, ZMQ_DONTWAIT) < 0) {
             self->readable = errno == EINTR;
             break;
         }
         take_message(self, &message, now_us);
+        now_us = clock_now_us();
     }
     zmq_msg_close(&message);
 }
