@@ -259,6 +259,21 @@ static void take_here(node_t *self, const link_header_t *header, const envelope_
 
 /* --- receiving --- */
 
+/* Not having run for long (a stopped process, a stalled machine), what the others said may still wait in the
+ * sockets: that time counts for nobody's silence. To be looked at before anything is heard, or the pause would
+ * be granted on top of what was heard after it. */
+static void excuse_stall(node_t *self, uint64_t now_us)
+{
+    uint64_t pause = now_us - self->last_turn;
+    if (pause < 2 * self->options.link.heartbeat_us)
+        return;
+    self->last_turn = now_us;
+    log_warn("node.stalled", "for_ms=%" PRIu64, pause / CLOCK_MS);
+    LIST_EACH (node, &self->order) {
+        link_excuse(LIST_ITEM(node, peer_t, node)->link, pause);
+    }
+}
+
 static void answer_stranger(node_t *self, const link_header_t *header)
 {
     self->counts.strangers++;
@@ -270,25 +285,32 @@ static void answer_stranger(node_t *self, const link_header_t *header)
     buf_fini(&message);
 }
 
+static void take_hello(node_t *self, const link_header_t *header, span_t whole, uint64_t now_us)
+{
+    peer_t *peer = self->options.accepts ? add_peer(self, header->source, false, now_us) : NULL;
+    if (!peer)
+        return;
+    link_receive(peer->link, header, whole, now_us);
+    self->gone |= link_state(peer->link) == LINK_DOWN; /* refused */
+}
+
 /* Unnumbered, and from a node that we have no link with. */
 static void take_loose(node_t *self, const link_header_t *header, span_t rest, uint64_t now_us)
 {
-    envelope_t envelope;
+    envelope_t envelope = {0}; /* stays so for a bare acknowledgement */
     span_t whole = rest;
-    if (envelope_decode(&rest, &envelope) != OK) {
+    if (rest.size && envelope_decode(&rest, &envelope) != OK) {
         self->counts.malformed++;
         return;
     }
-    if (envelope.kind == KIND_SEEK) {
-        take_seek(self, header, &envelope);
-    } else if (envelope.kind == KIND_HERE) {
-        take_here(self, header, &envelope, now_us);
-    } else if (envelope.kind == KIND_HELLO && self->options.accepts) {
-        peer_t *peer = add_peer(self, header->source, false, now_us);
-        if (!peer)
-            return;
-        link_receive(peer->link, header, whole, now_us);
-        self->gone |= link_state(peer->link) == LINK_DOWN; /* refused */
+    switch (envelope.kind) {
+    case KIND_SEEK: take_seek(self, header, &envelope); return;
+    case KIND_HERE: take_here(self, header, &envelope, now_us); return;
+    case KIND_HELLO: take_hello(self, header, whole, now_us); return;
+    case KIND_REFUSE:
+    case KIND_RESET:
+    case KIND_BYE: return; /* it is through with us, too */
+    default: answer_stranger(self, header);
     }
 }
 
@@ -315,6 +337,9 @@ void node_receive(node_t *self, span_t message, uint64_t now_us)
 {
     uint64_t topic;
     link_header_t header = {0};
+    if (self->closed)
+        return;
+    excuse_stall(self, now_us);
     int err = link_header_read(&message, &topic, &header);
     if (err) {
         drop(self, err, &header);
@@ -343,20 +368,6 @@ void node_flush(node_t *self, uint64_t now_us)
     }
 }
 
-/* Not having run for long (a stopped process, a stalled machine), what the others said may still wait in the
- * sockets: that time counts for nobody's silence. */
-static void excuse_stall(node_t *self, uint64_t now_us)
-{
-    uint64_t pause = now_us - self->last_turn;
-    self->last_turn = now_us;
-    if (pause < 2 * self->options.link.heartbeat_us)
-        return;
-    log_warn("node.stalled", "for_ms=%" PRIu64, pause / CLOCK_MS);
-    LIST_EACH (node, &self->order) {
-        link_excuse(LIST_ITEM(node, peer_t, node)->link, pause);
-    }
-}
-
 static void reap(node_t *self, uint64_t now_us)
 {
     LIST_EACH_SAFE (node, &self->order) {
@@ -376,6 +387,7 @@ void node_tick(node_t *self, uint64_t now_us)
     if (self->closed)
         return;
     excuse_stall(self, now_us);
+    self->last_turn = now_us;
     LIST_EACH_SAFE (node, &self->order) {
         link_tick(LIST_ITEM(node, peer_t, node)->link, now_us);
     }

@@ -50,7 +50,10 @@ void sockets_wake(sockets_t *self);
 void sockets_close(sockets_t *self);
 void sockets_destroy(sockets_t **self_p);
 
-/* For config tables: is it "tcp://host:port" (or ipc://, inproc://)? */
+/* For config tables: is it "tcp://host:port" (or ipc://)? */
 int sockets_check_address(const char *text, buf_t *why);
+
+/* Of an address to bind: can none but this machine reach it? Names of hosts and interfaces count as reachable. */
+bool sockets_is_local(const char *address);
 
 #endif
