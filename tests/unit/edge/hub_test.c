@@ -456,6 +456,20 @@ static void messages_of_a_subscription_given_up_are_dropped(void **state)
     assert_got(0, "nine");
 }
 
+/* The channel stays, with the position that its former listeners had, until their SUB is answered. */
+static void who_comes_to_a_channel_given_up_begins_where_the_stream_is(void **state)
+{
+    (void)state;
+    be_on(0, "a");
+    edge_hub_lost(hub, &relay);
+    turn();
+    unsubscribe(0, "a");
+    turn();
+    subscribe(1, "a");
+    turn();
+    assert_said(uplink, "SUB a " EPOCH ":5|UNSUB a|SUB a |");
+}
+
 /* --- messages --- */
 
 static void a_message_is_framed_once_for_each_dialect(void **state)
@@ -957,6 +971,7 @@ int main(void)
         TEST(a_channel_given_up_stays_until_its_answer_has_come),
         TEST(a_refusal_is_an_answer_too),
         TEST(messages_of_a_subscription_given_up_are_dropped),
+        TEST(who_comes_to_a_channel_given_up_begins_where_the_stream_is),
         TEST(a_message_is_framed_once_for_each_dialect),
         TEST(a_message_that_a_dialect_can_not_say_is_counted),
         TEST(a_duplicate_is_dropped),
