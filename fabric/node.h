@@ -44,7 +44,7 @@ typedef struct node_options {
 typedef struct node_counts {
     link_counts_t link;
     uint64_t malformed; /* messages that are none */
-    uint64_t strangers; /* messages of unknown nodes, answered by RESET */
+    uint64_t strangers; /* messages of nodes that believe in a link with us, answered by RESET */
     uint64_t impostors; /* messages that claim to come from this very node */
     uint64_t versions;  /* messages of another version */
     uint64_t refusals;  /* HELLOs refused (table full, cluster, version) or refused to us */

@@ -225,13 +225,20 @@ static void take_pub_ok(uplink_t *self, const envelope_pub_ok_t *answer)
     settle(self, answer->counter, OK, position);
 }
 
+/* Whatever else a relay says (no room, or a code that we don't know) may pass. */
+static int refusal(uint64_t code)
+{
+    if (code == (uint64_t)-ERR_NOT_FOUND)
+        return ERR_NOT_FOUND;
+    return code == (uint64_t)-ERR_DENIED ? ERR_DENIED : ERR_UNAVAILABLE;
+}
+
 static void take_pub_no(uplink_t *self, const envelope_pub_no_t *answer)
 {
     if (!find_pending(self, answer->counter))
         return;
     self->counts.refused++;
-    settle(self, answer->counter, answer->code == (uint64_t)-ERR_NOT_FOUND ? ERR_NOT_FOUND : ERR_DENIED,
-           (position_t){0});
+    settle(self, answer->counter, refusal(answer->code), (position_t){0});
 }
 
 static void time_out_publications(uplink_t *self, uint64_t now_us)

@@ -43,7 +43,8 @@ typedef struct uplink_events {
     void (*room)(void *context);
 } uplink_events_t;
 
-/* OK with the position, or ERR_*: ERR_TIMEOUT says that nobody knows whether it was published. */
+/* OK with the position; refused: ERR_NOT_FOUND (no such namespace), ERR_DENIED, ERR_UNAVAILABLE (the relay has
+ * no room now); ERR_TIMEOUT, ERR_CLOSED: nobody knows whether it was published. */
 typedef void uplink_published_fn(void *user, int err, position_t position);
 
 /* OK with the answer's list, or ERR_TIMEOUT, ERR_UNAVAILABLE. The list is lent. */
