@@ -59,6 +59,16 @@ int address_check(const char *text, buf_t *why)
     return ERR_MALFORMED;
 }
 
+bool address_is_loopback(const char *text)
+{
+    endpoint_t endpoint;
+    if (parse(text, &endpoint) != OK)
+        return false;
+    if (endpoint.any.sa_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&endpoint.v6.sin6_addr);
+    return ntohl(endpoint.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
 static bool bind_and_listen(int fd, const endpoint_t *endpoint, bool reuse_port, endpoint_t *bound)
 {
     int yes = 1;

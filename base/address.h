@@ -9,6 +9,9 @@
 /* For config tables: OK, or ERR_MALFORMED with a short text in `why`. */
 int address_check(const char *text, buf_t *why);
 
+/* Reachable from this machine alone: 127.0.0.0/8 and ::1. false for what is no address. */
+bool address_is_loopback(const char *text);
+
 /* A listening TCP socket, non-blocking and close-on-exec, and the port it got. ERR_MALFORMED; ERR_IO, and
  * then errno tells why. `reuse_port`: several sockets share the port, and the kernel spreads connections over
  * them. */

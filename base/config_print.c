@@ -175,58 +175,46 @@ static void visit(const config_part_t *parts, size_t count, const char *prefix, 
     }
 }
 
-/* The columns of --help. */
-typedef struct columns {
-    buf_t *out;
-    size_t path, type, value; /* widths */
-} columns_t;
+#define HELP_INDENT 6
+#define HELP_WIDTH  80 /* a terminal's */
 
-static void print_help_value(const config_row_t *row, buf_t *out)
+/* The text in lines between HELP_INDENT and HELP_WIDTH, broken at spaces. */
+static void print_wrapped(const char *text, buf_t *out)
 {
-    buf_t value = {0};
-    print_default_value(row, &value);
-    if (row->flags & CONFIG_REQUIRED)
-        buf_append_str(out, "required");
-    else if (value.size > 0)
-        buf_printf(out, "default %s", buf_text(&value));
-    buf_fini(&value);
-}
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
-static void measure(void *context, const char *path, const config_row_t *row, bool inside)
-{
-    (void)inside;
-    columns_t *columns = context;
-    buf_t value = {0};
-    print_help_value(row, &value);
-    columns->path = larger(columns->path, strlen(path));
-    columns->type = larger(columns->type, strlen(config_value_type(row)));
-    columns->value = larger(columns->value, value.size);
-    buf_fini(&value);
+    size_t column = 0;
+    while (*text) {
+        size_t size = strcspn(text, " ");
+        if (column > 0 && column + 1 + size > HELP_WIDTH) {
+            buf_append_byte(out, '\n');
+            column = 0;
+        }
+        indent(out, column == 0 ? HELP_INDENT : 1);
+        buf_append(out, text, size);
+        column += size + (column == 0 ? HELP_INDENT : 1);
+        text += size + (text[size] == ' ');
+    }
+    buf_append_byte(out, '\n');
 }
 
 static void print_help_row(void *context, const char *path, const config_row_t *row, bool inside)
 {
     (void)inside;
-    const columns_t *columns = context;
+    buf_t *out = context;
     buf_t value = {0}, meaning = {0};
-    print_help_value(row, &value);
+    print_default_value(row, &value);
     print_meaning(row, &meaning);
-    buf_printf(columns->out, "  %-*s  %-*s  %-*s  %s\n", (int)columns->path, path, (int)columns->type,
-               config_value_type(row), (int)columns->value, buf_text(&value), buf_text(&meaning));
+    buf_printf(out, "\n  %s (%s", path, config_value_type(row));
+    if (value.size > 0)
+        buf_printf(out, ", default %s", buf_text(&value));
+    buf_append_str(out, ")\n");
+    print_wrapped(buf_text(&meaning), out);
     buf_fini(&value);
     buf_fini(&meaning);
 }
 
 void config_print_help(const config_part_t *parts, size_t count, buf_t *out)
 {
-    columns_t columns = {.out = out};
-    visit(parts, count, "", measure, &columns);
-    visit(parts, count, "", print_help_row, &columns);
+    visit(parts, count, "", print_help_row, out);
 }
 
 static void print_cell(buf_t *out, const char *text)

@@ -18,7 +18,7 @@ typedef enum action {
 typedef struct switch_row {
     const char *name; /* long */
     char letter;      /* short; '\0' = none */
-    bool takes_file;
+    bool takes_file;  /* FILE follows */
     action_t action;
     const char *help;
 } switch_row_t;
@@ -34,35 +34,43 @@ static const switch_row_t switches[] = {
     {"version", 'V', false, SHOW_VERSION, "print the version"},
 };
 
-#define SWITCHES (sizeof switches / sizeof switches[0])
+#define SWITCHES    (sizeof switches / sizeof switches[0])
+#define HELP_COLUMN 27 /* right of the longest switch */
 
 static void print(buf_t *out)
 {
-    fwrite(out->data, 1, out->size, stdout);
+    fputs(buf_text(out), stdout);
     buf_fini(out);
 }
 
-static void show_help(const program_t *self)
+static void print_switch(const switch_row_t *row, buf_t *out)
 {
-    buf_t out = {0};
-    buf_printf(&out, "%s - %s\n\nusage: %s [-c FILE] [-t]\n\n", self->name, self->purpose, self->name);
-    for (size_t i = 0; i < SWITCHES; i++) {
-        const switch_row_t *row = &switches[i];
-        buf_printf(&out, "  %c%c%s --%-16s %s\n", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
-                   row->letter ? "," : " ", row->name, row->help);
-    }
-    buf_append_str(&out, "\nSettings, in the file or as HEDDLE_SECTION_KEY in the environment:\n\n");
-    config_print_help(self->parts, self->count, &out);
-    buf_append_str(&out, "\nExit codes: 0 ok, 1 failed, 2 wrong usage or settings.\n");
-    print(&out);
+    size_t begin = out->size;
+    buf_append_str(out, "  ");
+    if (row->letter)
+        buf_printf(out, "-%c, ", row->letter);
+    else
+        buf_append_str(out, "    ");
+    buf_printf(out, "--%s%s", row->name, row->takes_file ? " FILE" : "");
+    buf_printf(out, "%*s%s\n", (int)(HELP_COLUMN - (out->size - begin)), "", row->help);
+}
+
+static void print_help(const program_t *self, buf_t *out)
+{
+    buf_printf(out, "%s - %s\n\nUsage: %s [OPTION...]\n\nOptions:\n", self->name, self->purpose, self->name);
+    for (size_t i = 0; i < SWITCHES; i++)
+        print_switch(&switches[i], out);
+    buf_append_str(out, "\nSettings, in the file or as HEDDLE_SECTION_KEY in the environment:\n");
+    config_print_help(self->parts, self->count, out);
+    buf_append_str(out, "\nExit codes: 0 ok, 1 failed, 2 wrong usage or settings.\n");
 }
 
 static int show(const program_t *self, action_t action)
 {
     buf_t out = {0};
     switch (action) {
-    case SHOW_HELP: show_help(self); break;
-    case SHOW_VERSION: printf("%s %s\n", self->name, HEDDLE_VERSION); break;
+    case SHOW_HELP: print_help(self, &out); break;
+    case SHOW_VERSION: buf_printf(&out, "%s %s\n", self->name, HEDDLE_VERSION); break;
     case SHOW_DEFAULT: config_print_default(self->parts, self->count, &out); break;
     default: config_print_markdown(self->parts, self->count, &out); break;
     }
@@ -92,12 +100,25 @@ static bool parse(int argc, char **argv, action_t *action, const char **file)
     return optind == argc;
 }
 
+/* What only all settings together show; the report is worded as those of base/config. */
+static int check_all(const program_t *self, const char *file, buf_t *report)
+{
+    buf_t why = {0};
+    int err = self->check ? self->check(self->settings, &why) : OK;
+    if (err)
+        buf_printf(report, "%s: error: %s\n", file ? file : "the settings", buf_text(&why));
+    buf_fini(&why);
+    return err;
+}
+
 /* Loads, and does what can be done with loaded settings only. */
 static bool load(const program_t *self, action_t action, const char *file, int *exit_code)
 {
     buf_t report = {0};
     config_sources_t *sources = NULL;
     int err = config_load_traced(self->parts, self->count, file, &sources, &report);
+    if (!err)
+        err = check_all(self, file, &report);
     *exit_code = err ? PROGRAM_USAGE : PROGRAM_OK;
     if (report.size)
         fwrite(report.data, 1, report.size, stderr);
@@ -119,7 +140,7 @@ bool program_start(const program_t *self, int argc, char **argv, int *exit_code)
     const char *file = NULL;
     *exit_code = PROGRAM_USAGE;
     if (!parse(argc, argv, &action, &file)) {
-        fprintf(stderr, "usage: %s [-c FILE] [-t]; %s --help says more\n", self->name, self->name);
+        fprintf(stderr, "%s --help lists the options.\n", self->name);
         return false;
     }
     if (action == SHOW_HELP || action == SHOW_VERSION || action == SHOW_DEFAULT || action == SHOW_DOCS) {

@@ -15,6 +15,10 @@ typedef struct program {
     const char *purpose; /* one sentence */
     const config_part_t *parts;
     size_t count; /* parts */
+    /* What no setting shows alone, once all of them are good: OK, or ERR_* with a sentence in `why` that begins
+     * with the setting to change. May be NULL. */
+    int (*check)(const void *settings, buf_t *why);
+    const void *settings; /* for check */
 } program_t;
 
 /* Does what the command line says. true: the settings are loaded, go on and run. false: all is said and done,

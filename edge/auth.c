@@ -16,23 +16,23 @@ static const config_row_t rows[] = {
      .type = CONFIG_TEXT,
      ROW(hmac_secret),
      .flags = CONFIG_SECRET,
-     .help = "the secret that tokens are signed with (HS256), at least 16 bytes"},
+     .help = "The secret that tokens are signed with (HS256), at least 16 bytes."},
     {.key = "hmac_secret_file",
      .type = CONFIG_TEXT,
      ROW(hmac_secret_file),
      .example = "/etc/heddle/token-secret",
-     .help = "a file with that secret; the end of its last line does not count"},
+     .help = "A file with that secret; the end of its last line does not count."},
     {.key = "required",
      .type = CONFIG_BOOL,
      ROW(required),
      .fallback = "false",
-     .help = "clients without a token are not let in"},
+     .help = "Clients without a token are not let in."},
 };
 #undef ROW
 
 const config_table_t edge_auth_config_table = {
     .section = "auth",
-    .help = "who clients are: tokens that your own system signs",
+    .help = "Who clients are: tokens that your own system signs.",
     .rows = rows,
     .count = sizeof rows / sizeof *rows,
     .size = sizeof(edge_auth_config_t),

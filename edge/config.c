@@ -152,3 +152,11 @@ void edge_config_parts(edge_config_t *config, config_part_t parts[EDGE_CONFIG_PA
     };
     memcpy(parts, all, sizeof all);
 }
+
+int edge_config_check(const edge_config_t *config, buf_t *why)
+{
+    edge_auth_t *auth = NULL;
+    int err = edge_auth_open(&auth, &config->auth, why);
+    edge_auth_destroy(&auth);
+    return err;
+}

@@ -69,4 +69,7 @@ typedef struct edge_config {
 /* The tables with their targets in `config`, for base/config. */
 void edge_config_parts(edge_config_t *config, config_part_t parts[EDGE_CONFIG_PARTS]);
 
+/* What no setting shows alone: a secret that is missing, unreadable or too short. ERR_* with a sentence in `why`. */
+int edge_config_check(const edge_config_t *config, buf_t *why);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "base/address.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -105,6 +106,9 @@ void edge_run(edge_t *self)
     }
     log_info("edge.listening", "address=%s port=%u admin=%u workers=%zu", self->config->listen.address,
              edge_worker_port(self->workers[0]), edge_worker_admin_port(self->workers[0]), self->count);
+    const char *admin = self->config->admin.address;
+    if (admin[0] && !address_is_loopback(admin))
+        log_warn("edge.admin_exposed", "address=%s", admin);
     uv_run(&self->loop, UV_RUN_DEFAULT);
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);

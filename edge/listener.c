@@ -25,18 +25,18 @@
 
 static const config_row_t rows[] = {
     {ROW(address), .type = CONFIG_TEXT, .fallback = "127.0.0.1:8000", .check = address_check,
-     .help = "where clients connect"},
+     .help = "Where clients connect."},
     {ROW(allowed_origins), .type = CONFIG_LIST, .example = "[\"https://*.example.org\"]",
      .help =
-         "web pages that may connect, as origins; a star stands for any run of letters; empty: only pages "
-         "of the host that they connect to"},
+         "Web pages that may connect, as origins; a star stands for any run of letters; empty: only pages "
+         "of the host that they connect to."},
     {ROW(max_connections), .type = CONFIG_COUNT, .fallback = "100000", .min = 1,
-     .help = "WebSocket clients of the whole process; who comes above is answered 503"},
+     .help = "WebSocket clients of the whole process; who comes above is answered 503."},
 };
 #undef ROW
 
 const config_table_t edge_listen_config_table = {.section = "listen",
-                                                 .help = "the port for clients",
+                                                 .help = "The port for clients.",
                                                  .rows = rows,
                                                  .count = sizeof rows / sizeof *rows,
                                                  .size = sizeof(edge_listen_config_t)};

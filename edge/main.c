@@ -20,13 +20,19 @@ static int run(const edge_config_t *config)
     return err ? PROGRAM_FAILED : PROGRAM_OK;
 }
 
+static int check(const void *settings, buf_t *why)
+{
+    return edge_config_check(settings, why);
+}
+
 int main(int argc, char **argv)
 {
     edge_config_t config = {0};
     config_part_t parts[EDGE_CONFIG_PARTS];
     edge_config_parts(&config, parts);
     program_t program = {"heddle-edge", "holds WebSocket clients and carries their messages to the relays",
-                         parts, EDGE_CONFIG_PARTS};
+                         parts,         EDGE_CONFIG_PARTS,
+                         check,         &config};
     int exit_code;
     if (program_start(&program, argc, argv, &exit_code)) {
         signal(SIGPIPE, SIG_IGN);

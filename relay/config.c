@@ -27,6 +27,15 @@ static const config_row_t listen_rows[] = {
      .help = "Where nodes connect; deliveries leave one port above."},
 };
 
+static const config_row_t fabric_rows[] = {
+    {.key = "insecure",
+     .type = CONFIG_BOOL,
+     .offset = offsetof(relay_fabric_config_t, insecure),
+     .fallback = "false",
+     .help = "Lets listen.address be one that other machines reach; whoever reaches it can read and publish "
+             "everything, so the network must be yours alone."},
+};
+
 /* Members and hops are in the protocol already; a mesh of relays is not. */
 static int check_peer(const char *text, buf_t *why)
 {
@@ -128,6 +137,7 @@ static const config_row_t limits_rows[] = {
 
 TABLE(node, relay_node_config_t, "Who this relay is.");
 TABLE(listen, relay_listen_config_t, "The fabric: where edges and tools connect.");
+TABLE(fabric, relay_fabric_config_t, "How the fabric is protected.");
 TABLE(admin, relay_admin_config_t, "The port for operators.");
 TABLE(limits, relay_limits_config_t, "What one relay holds at most.");
 
@@ -141,8 +151,9 @@ static const config_table_t top_table = {
 void relay_config_parts(relay_config_t *config, config_part_t parts[RELAY_CONFIG_PARTS])
 {
     const config_part_t all[RELAY_CONFIG_PARTS] = {
-        {&node_table, &config->node},   {&listen_table, &config->listen}, {&top_table, &config->top},
-        {&admin_table, &config->admin}, {&limits_table, &config->limits}, {&log_config_table, &config->log},
+        {&node_table, &config->node},      {&listen_table, &config->listen}, {&fabric_table, &config->fabric},
+        {&top_table, &config->top},        {&admin_table, &config->admin},   {&limits_table, &config->limits},
+        {&log_config_table, &config->log},
     };
     memcpy(parts, all, sizeof all);
 }
@@ -172,4 +183,21 @@ int relay_config_namespaces(const relay_config_t *config, namespaces_t *out, buf
         }
     }
     return OK;
+}
+
+int relay_config_check(const relay_config_t *config, buf_t *why)
+{
+    if (!config->fabric.insecure && !sockets_is_local(config->listen.address)) {
+        buf_printf(
+            why,
+            "listen.address: other machines may reach %s, and the fabric is neither encrypted nor does "
+            "it ask who connects; listen on 127.0.0.1, or set fabric.insecure to true on a network that "
+            "is yours alone",
+            config->listen.address);
+        return ERR_CONFIG;
+    }
+    namespaces_t namespaces;
+    int err = relay_config_namespaces(config, &namespaces, why);
+    namespaces_fini(&namespaces);
+    return err;
 }

@@ -18,6 +18,10 @@ typedef struct relay_listen_config {
     char *address; /* "tcp://127.0.0.1:7700"; deliveries leave one port above */
 } relay_listen_config_t;
 
+typedef struct relay_fabric_config {
+    bool insecure; /* the fabric may be bound where other machines reach it */
+} relay_fabric_config_t;
+
 typedef struct relay_admin_config {
     char *address; /* empty: none */
 } relay_admin_config_t;
@@ -45,16 +49,21 @@ typedef struct relay_namespace_config {
 typedef struct relay_config {
     relay_node_config_t node;
     relay_listen_config_t listen;
+    relay_fabric_config_t fabric;
     relay_top_config_t top;
     relay_admin_config_t admin;
     relay_limits_config_t limits;
     log_config_t log;
 } relay_config_t;
 
-#define RELAY_CONFIG_PARTS 6u
+#define RELAY_CONFIG_PARTS 7u
 
 /* The tables with their targets in `config`, for base/config. */
 void relay_config_parts(relay_config_t *config, config_part_t parts[RELAY_CONFIG_PARTS]);
+
+/* What no setting shows alone. The fabric is neither encrypted nor does it know who connects, so it is not bound
+ * beyond loopback unless `fabric.insecure` says that the network is trusted. ERR_* with a sentence in `why`. */
+int relay_config_check(const relay_config_t *config, buf_t *why);
 
 /* Fills the set from the configuration; without a `default` section, that namespace exists with the defaults.
  * ERR_* with a sentence in `why`. */

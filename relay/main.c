@@ -20,13 +20,19 @@ static int run(const relay_config_t *config)
     return err ? PROGRAM_FAILED : PROGRAM_OK;
 }
 
+static int check(const void *settings, buf_t *why)
+{
+    return relay_config_check(settings, why);
+}
+
 int main(int argc, char **argv)
 {
     relay_config_t config = {0};
     config_part_t parts[RELAY_CONFIG_PARTS];
     relay_config_parts(&config, parts);
     program_t program = {"heddle-relay", "routes messages between edges and keeps each channel's order",
-                         parts, RELAY_CONFIG_PARTS};
+                         parts,          RELAY_CONFIG_PARTS,
+                         check,          &config};
     int exit_code;
     if (program_start(&program, argc, argv, &exit_code)) {
         signal(SIGPIPE, SIG_IGN);

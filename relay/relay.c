@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/http_server.h"
@@ -62,11 +63,12 @@ static const node_events_t node_events = {send_message, link_up, link_envelope, 
 
 /* --- turns --- */
 
-static void begin_turn(void *context, uint64_t now_us)
+static bool begin_turn(void *context, uint64_t now_us)
 {
     relay_t *self = context;
     self->now_us = now_us;
     self->wall_us = clock_wall_us();
+    return true;
 }
 
 static void end_turn(void *context, uint64_t now_us)
@@ -174,6 +176,15 @@ static void on_signal(uv_signal_t *handle, int number)
         stop(self);
 }
 
+/* Both ports trust whoever reaches them. */
+static void warn_if_exposed(const relay_config_t *config)
+{
+    if (!sockets_is_local(config->listen.address))
+        log_warn("relay.fabric_insecure", "address=%s", config->listen.address);
+    if (config->admin.address[0] && !address_is_loopback(config->admin.address))
+        log_warn("relay.admin_exposed", "address=%s", config->admin.address);
+}
+
 void relay_run(relay_t *self)
 {
     uv_signal_init(&self->loop, &self->terminate);
@@ -183,6 +194,7 @@ void relay_run(relay_t *self)
     uv_signal_start(&self->interrupt, on_signal, SIGINT);
     log_info("relay.listening", "address=%s port=%u admin=%u", self->config->listen.address,
              sockets_port(self->sockets), self->admin ? relay_admin_port(self->admin) : 0);
+    warn_if_exposed(self->config);
     uv_run(&self->loop, UV_RUN_DEFAULT);
     log_info("relay.stopped", "name=%s", self->config->node.name);
 }
