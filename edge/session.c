@@ -179,6 +179,14 @@ void edge_session_activate(edge_session_t *self)
     arm(self, half + random % (half + 1));
 }
 
+/* Lets the messages go that wait: not the rest of one that is half written, or no close frame could follow. */
+static void drop_messages(edge_session_t *self)
+{
+    size_t dropped;
+    while ((dropped = edge_outbox_drop_oldest(&self->outbox)) > 0)
+        stats_sub(&self->worker->stats.outbox_bytes, dropped);
+}
+
 /* Lets all that waits go. */
 static void drop_outbox(edge_session_t *self)
 {
@@ -336,13 +344,8 @@ static void begin_closing(edge_session_t *self, uint16_t code, span_t reason, bo
         list_remove(&self->paused);
         edge_conn_resume(self->conn);
     }
-    bool half_written = self->outbox.sent > 0;
     if (!flush)
-        drop_outbox(self);
-    if (!flush && half_written) {
-        shut(self, true);
-        return;
-    }
+        drop_messages(self);
     queue_close_frame(self, code, reason);
     mark_dirty(self);
 }

@@ -84,9 +84,9 @@ void edge_session_send(edge_session_t *self, edge_frame_t *frame);
 void edge_session_send_text(edge_session_t *self, span_t text);
 void edge_session_send_frame(edge_session_t *self, websocket_opcode_t opcode, span_t payload);
 
-/* Ends it: what is queued goes first (unless `flush` is false), then a close frame (unless the frame before
- * it is half written and `flush` is false). Idempotent; the first code counts. The reason is lent, not empty
- * and not JSON (edge/close_code.h). */
+/* Ends it: what is queued goes first (with `flush` false only the rest of a message that is half written, and
+ * control frames), then a close frame. Idempotent; the first code counts. The reason is lent, not empty and not
+ * JSON (edge/close_code.h). */
 void edge_session_close(edge_session_t *self, uint16_t code, const char *reason, bool flush);
 
 /* Writes what waits, EDGE_WRITE_SIZE bytes at most; called by the worker for its dirty sessions at the end of

@@ -222,16 +222,22 @@ static void a_slow_client_is_closed_without_what_waits(void **state)
     assert_false(conn.shut_now);
 }
 
-static void a_slow_client_in_the_middle_of_a_frame_is_cut_off(void **state)
+static void a_slow_client_in_the_middle_of_a_frame_gets_its_end_and_then_the_close(void **state)
 {
     (void)state;
     conn.room = 100;
     say_big('a', 500);
     fake_worker_flush(worker);
     say_big('b', 900);
-    assert_true(conn.shut);
-    assert_true(conn.shut_now);
+    assert_false(conn.shut);
     assert_int_equal(conn.written.size, 100);
+    conn.room = SIZE_MAX;
+    edge_session_writable(session);
+    span_t rest = written();
+    rest = span_skip(rest, 4 + 500); /* the first message, header and all */
+    assert_close_frame(&rest, 3008, "slow");
+    assert_true(conn.shut);
+    assert_false(conn.shut_now);
 }
 
 static void a_slow_client_that_outlives_losses_gets_the_newest(void **state)
@@ -556,7 +562,7 @@ int main(void)
         TEST(a_frame_above_the_write_size_goes_in_several_turns),
         TEST(a_broken_connection_lets_its_outbox_go),
         TEST(a_slow_client_is_closed_without_what_waits),
-        TEST(a_slow_client_in_the_middle_of_a_frame_is_cut_off),
+        TEST(a_slow_client_in_the_middle_of_a_frame_gets_its_end_and_then_the_close),
         TEST(a_slow_client_that_outlives_losses_gets_the_newest),
         TEST(what_dropping_can_not_make_room_for_is_not_sent),
         TEST(dropping_is_not_for_dialects_that_must_not_lose),
