@@ -44,6 +44,7 @@ struct edge_worker_private {
     edge_listen_config_t listen; /* the configuration's, but for the address */
     http_route_t *client_routes; /* owned */
     uint64_t drain_till_us;
+    bool behind; /* the last turn left bytes of sessions that the kernel would have taken */
     bool has_thread;
     bool has_handles; /* wake and pulse */
     bool ended;
@@ -146,11 +147,14 @@ static const uplink_events_t uplink_events = {relay_found,    relay_lost, messag
 
 /* --- turns --- */
 
-static void begin_turn(void *context, uint64_t now_us)
+/* While sessions still have bytes that the kernel would take, it is this edge that is behind, not its clients: what
+ * comes next waits in the fabric, not in outboxes that would overflow. */
+static bool begin_turn(void *context, uint64_t now_us)
 {
     edge_worker_t *self = context;
     self->now_us = now_us;
     atomic_store_explicit(&self->private->turned_us, now_us, memory_order_relaxed);
+    return !self->private->behind;
 }
 
 /* Everybody's bytes leave here, gathered: one write for each session in each turn. */
@@ -224,7 +228,8 @@ static void end_turn(void *context, uint64_t now_us)
     edge_hub_turn(self->hub, now_us);
     obey_stop(self);
     flush_sessions(self);
-    if (!list_empty(&self->dirty))
+    self->private->behind = !list_empty(&self->dirty);
+    if (self->private->behind)
         sockets_wake(self->sockets);
 }
 

@@ -285,9 +285,8 @@ static void check_turn(uv_check_t *handle)
 {
     sockets_t *self = handle->data;
     uint64_t now_us = clock_now_us();
-    if (self->options.begin)
-        self->options.begin(self->options.context, now_us);
-    if (self->readable)
+    bool ready = !self->options.begin || self->options.begin(self->options.context, now_us);
+    if (ready && self->readable)
         drain(self, now_us);
     if (now_us >= node_due(self->node))
         node_tick(self->node, now_us);

@@ -25,9 +25,10 @@ typedef struct sockets_options {
     const config_list_t *connect; /* relays' addresses as they bind them; may be NULL */
     uint64_t node_id;
     bool accepts;
-    /* Once a turn, both may be NULL: before what came in is handled; and after it, before the links are
-     * flushed. */
-    void (*begin)(void *context, uint64_t now_us);
+    /* Once a turn, both may be NULL. Before what came in is handled; false: there is enough to do, leave it for the
+     * next turn. */
+    bool (*begin)(void *context, uint64_t now_us);
+    /* After it, before the links are flushed. */
     void (*turn)(void *context, uint64_t now_us);
     void *context;
 } sockets_options_t;
