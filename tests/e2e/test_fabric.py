@@ -74,7 +74,7 @@ def test_another_cluster_is_refused(cluster):
     with FabricNode(cluster.relay.address, cluster="elsewhere") as stranger:
         refusal = stranger.greet()
         assert refusal[0] == REFUSE and refusal[2]
-    assert cluster.relay.metric("heddle_node_refusals_total") >= 1
+    wait_until(lambda: cluster.relay.metric("heddle_node_refusals_total") >= 1, "it is counted")
 
 
 def test_random_bytes_are_counted_and_dropped(cluster, node):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from clients import Bytes, Centrifuge, Raw, make_token
-from heddle_cluster import API_KEY, http
+from heddle_cluster import API_KEY, http, wait_until
 
 RELAY = {"namespaces": {"quiet": {"presence": False}}}
 
@@ -63,8 +63,10 @@ async def test_presence_and_its_stats(cluster, channel):
     edge = cluster.edges[1]
     async with Centrifuge.open(cluster.edges[0], channel, token=make_token(sub="ann")) as one, \
             Centrifuge.open(edge, channel) as two:
-        answer = await asyncio.to_thread(edge.api, "presence", {"channel": channel})
-        here = answer.json["result"]["presence"]
+        def here_now():
+            here = edge.api("presence", {"channel": channel}).json["result"]["presence"]
+            return here if len(here) == 2 else None
+        here = await asyncio.to_thread(wait_until, here_now, "both are present")
         assert here[one.welcome["client"]]["user"] == "ann" and here[two.welcome["client"]]["user"] == ""
         answer = await asyncio.to_thread(edge.api, "presence_stats", {"channel": channel})
         assert answer.json["result"] == {"num_clients": 2, "num_users": 2}

@@ -6,7 +6,7 @@ import signal
 import websockets
 
 from clients import Centrifuge, Raw, Refused, connect, within
-from heddle_cluster import wait_until
+from heddle_cluster import PATIENCE, wait_until
 
 
 async def test_clients_stay_and_are_told_when_the_relay_is_killed_and_comes_back(make_cluster, channel):
@@ -118,15 +118,13 @@ async def test_presence_forgets_the_clients_of_a_killed_edge(make_cluster, chann
     cluster = make_cluster()
     one, two = cluster.edges
     async with Centrifuge.open(one, channel), Centrifuge.open(two, channel) as stays:
-        stats = await stays.command("presence_stats", {"channel": channel})
-        assert stats["num_clients"] == 2
+        async def count(wanted):
+            async with asyncio.timeout(PATIENCE):
+                while (await stays.command("presence_stats", {"channel": channel}))["num_clients"] != wanted:
+                    await asyncio.sleep(0.02)
+        await count(2)
         one.kill()
-        for _ in range(150):
-            stats = await stays.command("presence_stats", {"channel": channel})
-            if stats["num_clients"] == 1:
-                break
-            await asyncio.sleep(0.1)
-        assert stats["num_clients"] == 1
+        await count(1)
 
 
 async def test_an_edge_that_was_killed_comes_back_on_the_same_port(make_cluster, channel):

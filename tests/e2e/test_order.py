@@ -6,6 +6,7 @@ import websockets
 
 from clients import Centrifuge, Raw, connect
 
+EDGE = {"limits": {"outbox": "64MiB"}}  # the readers share one Python, and all messages come at once
 PUBLISHERS, EACH = 20, 500
 TOTAL = PUBLISHERS * EACH
 

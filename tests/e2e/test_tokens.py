@@ -158,8 +158,10 @@ async def test_where_a_token_is_required_nobody_comes_without(make_cluster):
         pass
 
 
-async def test_a_connection_ends_when_its_token_does(cluster):
-    async with Centrifuge.open(cluster.edges[0], token=make_token(sub="ann", exp=int(time.time()) + 2)) as client:
+async def test_a_connection_ends_when_its_token_does(make_cluster):
+    """It is looked at whenever a ping is due."""
+    edge = make_cluster(edges=1, edge={"ping": {"interval": "1s", "timeout": "500ms"}}).edges[0]
+    async with Centrifuge.open(edge, token=make_token(sub="ann", exp=int(time.time()) + 2)) as client:
         code, reason = await client.closed()
         assert code == 3005 and reason
 
