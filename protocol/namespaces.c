@@ -24,19 +24,6 @@ void namespaces_fini(namespaces_t *self)
     namespaces_init(self);
 }
 
-static int check_name(span_t name)
-{
-    if (name.size == 0 || name.size > NAMESPACE_NAME_MAX)
-        return ERR_MALFORMED;
-    for (size_t i = 0; i < name.size; i++) {
-        uint8_t c = name.data[i];
-        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-        if (!fine)
-            return ERR_MALFORMED;
-    }
-    return OK;
-}
-
 static int compare(const struct namespace_entry *entry, span_t name)
 {
     size_t size = entry->name_size < name.size ? entry->name_size : name.size;
@@ -69,7 +56,7 @@ static size_t find(const namespaces_t *self, span_t name, bool *found)
 
 int namespaces_add(namespaces_t *self, span_t name, const channel_options_t *options)
 {
-    if (check_name(name))
+    if (channel_name_check_namespace(name))
         return ERR_MALFORMED;
     if (self->count == NAMESPACES_MAX)
         return ERR_FULL;
