@@ -102,9 +102,13 @@ static int admit(edge_worker_t *worker, const http_head_t *head, edge_session_t 
 
 /* --- what the hub and the worker want said --- */
 
+/* Room for what stands around a payload, so that most pushes are written without growing. */
+#define AROUND_PAYLOAD 512u
+
 static edge_frame_t *frame(const envelope_msg_t *message)
 {
     buf_t push = {0};
+    buf_reserve(&push, message->payload.size + AROUND_PAYLOAD);
     centrifuge_push_publication(&push, message);
     edge_frame_t *made = edge_frame_new(WEBSOCKET_TEXT, buf_span(&push));
     buf_fini(&push);
