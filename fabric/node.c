@@ -291,7 +291,10 @@ static void take_hello(node_t *self, const link_header_t *header, span_t whole, 
     if (!peer)
         return;
     link_receive(peer->link, header, whole, now_us);
-    self->gone |= link_state(peer->link) == LINK_DOWN; /* refused */
+    if (link_state(peer->link) == LINK_DOWN) {
+        self->counts.refusals++;
+        self->gone = true;
+    }
 }
 
 /* Unnumbered, and from a node that we have no link with. */
