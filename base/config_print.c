@@ -59,6 +59,8 @@ static unsigned open_sections(tree_t *self, const config_cursor_t *at)
         if (!is_open)
             print_heading(self, at, span_new(at->path, end));
     }
+    if (size == 0 && self->open[0] && self->indent == 0) /* back at the top level */
+        buf_append_byte(self->out, '\n');
     snprintf(self->open, sizeof self->open, "%.*s", (int)size, at->path);
     return self->indent + depth_of(at->path) * STEP;
 }

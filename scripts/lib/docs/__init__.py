@@ -1,0 +1,1 @@
+"""What scripts/gen-docs is made of."""
