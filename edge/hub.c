@@ -175,7 +175,7 @@ int edge_hub_subscribe(edge_hub_t *self, edge_session_t *session, span_t name, c
     *out = subscription;
     edge_hub_settle(self, channel);
     if (channel->state_now == CHANNEL_ON) {
-        edge_hub_owe_join(self, subscription);
+        edge_hub_join(self, subscription);
         return OK;
     }
     subscription->asked_us = self->worker->now_us;
@@ -384,8 +384,8 @@ void edge_hub_subscribed(edge_hub_t *self, const envelope_sub_ok_t *answer)
     if (channel->state_now == CHANNEL_SUBSCRIBING)
         edge_channel_go(channel, CHANNEL_ON);
     take_position(self, channel, since, answer->recovered != 0);
+    edge_hub_join_all(self, channel); /* also those who were on: a relay forgets them with the link */
     answer_waiting(self, channel, OK);
-    edge_hub_owe_joins(self, channel); /* also of those who were on: a relay forgets them with the link */
     release(self, channel);
 }
 

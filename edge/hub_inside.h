@@ -45,9 +45,10 @@ void edge_hub_settle(edge_hub_t *self, edge_channel_t *channel);
 /* Takes a subscription away, and tells its dialect why. */
 void edge_hub_refuse(edge_hub_t *self, edge_subscription_t *subscription, int err);
 
-/* A subscription is on; if its channel has presence, the JOIN goes at the turn's end. */
-void edge_hub_owe_join(edge_hub_t *self, edge_subscription_t *subscription);
-void edge_hub_owe_joins(edge_hub_t *self, const edge_channel_t *channel); /* all of them are, perhaps anew */
+/* A subscription is on; if its channel has presence, the JOIN goes: now, or at a turn's end when there is no
+ * room. */
+void edge_hub_join(edge_hub_t *self, edge_subscription_t *subscription);
+void edge_hub_join_all(edge_hub_t *self, const edge_channel_t *channel); /* all of them are, perhaps anew */
 
 /* A subscription goes, and with it its presence: now, or at a turn's end when there is no room. */
 void edge_hub_leave(edge_hub_t *self, edge_subscription_t *subscription);

@@ -27,20 +27,6 @@ static void owe_join(edge_hub_t *self, edge_subscription_t *subscription)
         list_append(&self->joining, &subscription->joining);
 }
 
-void edge_hub_owe_join(edge_hub_t *self, edge_subscription_t *subscription)
-{
-    if (has_presence(self, subscription->channel))
-        owe_join(self, subscription);
-}
-
-void edge_hub_owe_joins(edge_hub_t *self, const edge_channel_t *channel)
-{
-    if (!has_presence(self, channel))
-        return;
-    for (uint32_t i = 0; i < channel->count; i++)
-        owe_join(self, channel->subscriptions[i]);
-}
-
 static int send_join(edge_hub_t *self, edge_subscription_t *subscription, uint64_t now_us)
 {
     char id[EDGE_CLIENT_ID_SIZE + 1];
@@ -62,6 +48,30 @@ static void send_joins(edge_hub_t *self, uint64_t now_us)
         list_remove(node);
         subscription->present = true;
     }
+}
+
+/* At once, so that whatever the client asks for after it is told finds it present. */
+static void say_joins(edge_hub_t *self)
+{
+    if (list_empty(&self->leaves))
+        send_joins(self, self->worker->now_us);
+}
+
+void edge_hub_join(edge_hub_t *self, edge_subscription_t *subscription)
+{
+    if (!has_presence(self, subscription->channel))
+        return;
+    owe_join(self, subscription);
+    say_joins(self);
+}
+
+void edge_hub_join_all(edge_hub_t *self, const edge_channel_t *channel)
+{
+    if (!has_presence(self, channel))
+        return;
+    for (uint32_t i = 0; i < channel->count; i++)
+        owe_join(self, channel->subscriptions[i]);
+    say_joins(self);
 }
 
 /* Without a relay there is nothing to leave: presence goes with the link. */

@@ -227,6 +227,7 @@ static void end_turn(void *context, uint64_t now_us)
     uplink_tick(self->uplink, now_us);
     edge_hub_turn(self->hub, now_us);
     obey_stop(self);
+    node_flush(self->node, now_us); /* first: what relays must know before clients are told so */
     flush_sessions(self);
     self->private->behind = !list_empty(&self->dirty);
     if (self->private->behind)
