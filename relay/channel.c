@@ -122,20 +122,25 @@ static void remove_slot_at(relay_channel_t *self, uint32_t at)
 
 /* Whose window is full has fallen behind for good: it starts again from its position, and nobody else waits
  * for it. */
-static void send_or_reset(relay_context_t *context, link_t *link, span_t encoded, uint64_t now_us)
+static int send_or_reset(relay_context_t *context, link_t *link, span_t encoded, uint64_t now_us)
 {
     int err = link_send_encoded(link, encoded, now_us);
     if (err == ERR_FULL) {
         context->overflows++;
         link_reset(link, ERR_FULL, now_us);
     }
+    return err;
 }
 
 static void send_missed(relay_channel_t *self, relay_context_t *context, link_t *link, uint32_t at,
                         uint64_t now_us)
 {
-    for (; at < self->history.count && link_is_up(link); at++)
-        send_or_reset(context, link, relay_message_bytes(relay_history_at(&self->history, at)), now_us);
+    for (; at < self->history.count; at++) {
+        span_t encoded = relay_message_bytes(relay_history_at(&self->history, at));
+        if (send_or_reset(context, link, encoded, now_us))
+            return;
+        context->deliveries++;
+    }
 }
 
 void relay_channel_subscribe(relay_channel_t *self, relay_context_t *context, link_t *link, position_t from,
@@ -154,8 +159,8 @@ void relay_channel_subscribe(relay_channel_t *self, relay_context_t *context, li
     self->used_us = now_us;
     buf_clear(&context->scratch);
     envelope_encode(&context->scratch, &answer);
-    send_or_reset(context, link, buf_span(&context->scratch), now_us);
-    if (recovered)
+    int err = send_or_reset(context, link, buf_span(&context->scratch), now_us);
+    if (!err && recovered)
         send_missed(self, context, link, at, now_us);
 }
 
@@ -203,10 +208,8 @@ position_t relay_channel_publish(relay_channel_t *self, relay_context_t *context
     relay_history_append(&self->history, &context->store, self->options, encoded, self->offset, now_us);
     for (uint32_t i = 0; i < self->count; i++) {
         link_t *link = relay_peers_link(&context->peers, slots_of(self)[i]);
-        if (!link)
-            continue;
-        send_or_reset(context, link, encoded, now_us);
-        context->deliveries++;
+        if (link && send_or_reset(context, link, encoded, now_us) == OK)
+            context->deliveries++;
     }
     return relay_channel_position(self);
 }

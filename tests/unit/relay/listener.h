@@ -132,11 +132,12 @@ static inline void listener_stop(listener_t *self)
 /* All that it has heard since the last call. */
 static inline const char *listener_heard(listener_t *self)
 {
-    static char text[4096];
+    static buf_t text;
     link_flush(self->link, NOW);
-    snprintf(text, sizeof text, "%s", buf_text(&self->heard));
+    buf_clear(&text);
+    buf_append_span(&text, buf_span(&self->heard));
     buf_clear(&self->heard);
-    return text;
+    return buf_text(&text);
 }
 
 #endif
