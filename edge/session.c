@@ -157,6 +157,15 @@ static void arm(edge_session_t *self, uint64_t wait_us)
     wheel_arm(&self->worker->wheel, &self->timer, self->worker->now_us + wait_us);
 }
 
+/* For an ACTIVE session: when its credentials expire, that comes first. */
+static void arm_until_expiry(edge_session_t *self, uint64_t wait_us)
+{
+    uint64_t expires_us = self->identity.expires_us;
+    uint64_t wall_us = expires_us ? clock_wall_us() : 0;
+    uint64_t left_us = expires_us > wall_us ? expires_us - wall_us : 0;
+    arm(self, expires_us && left_us < wait_us ? left_us : wait_us);
+}
+
 void edge_session_opened(edge_session_t *self, edge_conn_t *conn)
 {
     CHECK(!self->conn && conn);
@@ -176,7 +185,7 @@ void edge_session_activate(edge_session_t *self)
     uint64_t half = self->worker->config->ping.interval / 2;
     uint32_t random;
     memcpy(&random, self->id, sizeof random);
-    arm(self, half + random % (half + 1));
+    arm_until_expiry(self, half + random % (half + 1));
 }
 
 /* Lets the messages go that wait: not the rest of one that is half written, or no close frame could follow. */
@@ -384,7 +393,7 @@ static inline void hear(edge_session_t *self)
     if (!self->awaits_pong)
         return;
     self->awaits_pong = false;
-    arm(self, self->worker->config->ping.interval);
+    arm_until_expiry(self, self->worker->config->ping.interval);
 }
 
 void edge_session_message(edge_session_t *self, bool binary, span_t payload)
@@ -416,7 +425,7 @@ static void ping(edge_session_t *self)
         close_with(self, EDGE_CLOSE_NO_PONG);
     } else {
         self->awaits_pong = true;
-        arm(self, self->worker->config->ping.timeout);
+        arm_until_expiry(self, self->worker->config->ping.timeout);
         self->dialect->ping(self); /* last: it may close the session, and that has a deadline of its own */
     }
 }

@@ -485,6 +485,19 @@ static void a_client_whose_token_expires_is_closed(void **state)
     assert_int_equal(calls.pings, 0);
 }
 
+static void an_expiry_does_not_wait_for_the_next_ping(void **state)
+{
+    (void)state;
+    uint64_t expires_us = clock_wall_us() + 20 * CLOCK_MS;
+    session->identity.expires_us = expires_us;
+    edge_session_activate(session);
+    while (clock_wall_us() < expires_us) /* 20 ms at most */
+        continue;
+    fake_worker_pass(worker, CLOCK_SEC);
+    span_t rest = written();
+    assert_close_frame(&rest, 3005, "connection expired");
+}
+
 /* --- holding back --- */
 
 static void a_paused_session_is_not_read_from_until_it_resumes(void **state)
@@ -583,6 +596,7 @@ int main(void)
         TEST(a_client_that_does_not_answer_a_ping_is_closed),
         TEST(a_pong_does_not_prolong_closing),
         TEST(a_client_whose_token_expires_is_closed),
+        TEST(an_expiry_does_not_wait_for_the_next_ping),
         TEST(a_paused_session_is_not_read_from_until_it_resumes),
         TEST(a_dialect_may_pause_again_when_it_resumes),
         TEST(a_paused_session_that_closes_is_read_again),
