@@ -3,8 +3,8 @@
  * Thread: any; pure.
  *
  * The cursor allocates nothing, checks each length against the bytes that are there, and takes integers in
- * any width. msgpack-c's own unpacker asks malloc for what a header claims: 5 bytes make it 4 GB (shared
- * facts: docs/decisions/0003).
+ * any width. msgpack-c's own unpacker asks malloc for what a header claims: 5 bytes make it 4 GB
+ * (docs/decisions/0003).
  */
 #ifndef HEDDLE_PROTOCOL_CODEC_H
 #define HEDDLE_PROTOCOL_CODEC_H

@@ -1,5 +1,6 @@
-/* protocol/link_inside - what link.c and link_greeting.c share: a link's parts, and what the greeting needs
- * of the conversation. Nobody else includes it. Owner, thread, life: protocol/link.
+/* protocol/link_inside - what link.c and link_greeting.c share: a link's parts, and what the greeting needs of the
+ * conversation. Nobody else includes it.
+ * Owner, thread, life: protocol/link.
  */
 #ifndef HEDDLE_PROTOCOL_LINK_INSIDE_H
 #define HEDDLE_PROTOCOL_LINK_INSIDE_H
