@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from heddle_cluster import BUILD, SECRET, free_port_pair
+from heddle_cluster import BUILD, SECRET
 
 PROGRAMS = ["heddle-relay", "heddle-edge"]
 
@@ -122,9 +122,8 @@ def test_an_address_in_use_is_told_and_ends_with_1(tmp_path, make_cluster):
     assert answer.returncode == 1 and str(edge.port) in answer.stderr
 
 
-def test_a_relay_that_is_open_to_the_network_without_keys_refuses_to_start(tmp_path):
-    file = tmp_path / "open.yaml"
-    port = free_port_pair()
-    file.write_text(f'listen: {{address: "tcp://0.0.0.0:{port}"}}\nadmin: {{address: "127.0.0.1:0"}}\n')
-    answer = run("heddle-relay", "-c", str(file))
-    assert answer.returncode in (1, 2), answer.stderr
+def test_a_relay_that_others_can_reach_refuses_to_start_unless_told(tmp_path):
+    text = 'listen: {address: "tcp://0.0.0.0:7700"}\n'
+    answer = check("heddle-relay", tmp_path, text)
+    assert answer.returncode == 2 and "fabric.insecure" in answer.stderr
+    assert check("heddle-relay", tmp_path, text + "fabric: {insecure: true}\n").returncode == 0
