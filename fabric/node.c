@@ -88,7 +88,8 @@ static uint64_t random_number(node_t *self)
     return self->options.random ? random_next(self->options.random) : random_u64();
 }
 
-/* Time in the high half, so that sessions grow; chance in the low half, so that they can't be guessed. */
+/* A counter in the high half, so that sessions grow; chance in the low half, so that they can't be guessed
+ * (docs/decisions/0007). */
 static uint64_t new_session(void *context)
 {
     node_t *self = context;

@@ -4,9 +4,10 @@
  * Life:   sockets_open -> sockets_start(node) -> ... -> sockets_close (idempotent) -> the loop runs on until
  * its handles are gone -> sockets_destroy
  *
- * ZeroMQ's descriptor is edge-triggered and any call on the socket may eat the edge. So uv_poll only wakes
- * the loop; uv_check drains up to a budget; uv_prepare looks at ZMQ_EVENTS once a turn and keeps the loop
- * turning while there is more. Subscribed to: the node's own id, and the hello address if it accepts.
+ * ZeroMQ's descriptor is edge-triggered and any call on the socket may eat the edge. So uv_poll only notes
+ * that there is something; uv_check takes messages until there is none or its time is over, and an idle handle
+ * keeps the loop turning while there is more (docs/decisions/0004). Subscribed to: the node's own id, and the
+ * hello address if it accepts.
  */
 #ifndef HEDDLE_FABRIC_SOCKETS_H
 #define HEDDLE_FABRIC_SOCKETS_H
