@@ -141,7 +141,7 @@ for (const [name, options] of Object.entries({
     await until(async () => (await texts(page, 1)).length >= 2 && (await texts(page, 0)).length >= 2, 'both arrive');
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     assert.ok(overflow <= 0, `${overflow} pixels too wide`);
-    await page.screenshot({path: `${SHOTS}demo-${name}.png`, fullPage: true});
+    await page.screenshot({path: `${SHOTS}demo-${name}.png`, fullPage: true, animations: 'disabled'});
     assert.deepEqual(page.complaints, []);
   });
 }
