@@ -225,10 +225,12 @@ int link_send_encoded(link_t *self, span_t envelope, uint64_t now_us)
     if (err)
         return err;
     self->counts.envelopes_out++;
-    if (self->queue.batch.size >= WIRE_BATCH) {
+    if (self->queue.batch.size >= WIRE_BATCH)
         send_queue_close_batch(&self->queue);
+    /* What is whole goes at once, not at the end of the turn: a receiver whose window is too small for all that
+     * a turn brings must not be reset with nothing gained. */
+    if (send_queue_next_unsent(&self->queue) && now_us >= self->retry_at)
         send_unsent(self, now_us);
-    }
     return OK;
 }
 
