@@ -168,12 +168,13 @@ static int bind_any(sockets_t *self, size_t host_size, buf_t *scratch)
     for (int i = 0; i < BIND_TRIES; i++) {
         char bound[256];
         size_t size = sizeof bound;
+        size_t bound_host; /* "*" and names are bound as addresses: not what was asked for */
         unsigned port;
         snprintf(bound, sizeof bound, "%.*s:*", (int)host_size, self->options.bind);
         if (zmq_bind(self->sub_handle, bound) ||
             zmq_getsockopt(self->sub_handle, ZMQ_LAST_ENDPOINT, bound, &size))
             return ERR_IO;
-        if (split_port(bound, &host_size, &port) &&
+        if (split_port(bound, &bound_host, &port) &&
             zmq_bind(self->pub_handle, deliveries_of(bound, scratch)) == 0) {
             self->port = (uint16_t)port;
             return OK;
