@@ -17,13 +17,13 @@ import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("HEDDLE_BUILD", ROOT / "build"))
+BUILD = pathlib.Path(os.environ.get("TEST_BUILD", ROOT / "build"))
 
 SECRET = "a secret for tests, nowhere else"
 API_KEY = "key-of-the-tests"
 
 # Sanitizers and a busy machine make everything slower; nothing in the tests is timed more tightly than this.
-PATIENCE = float(os.environ.get("HEDDLE_PATIENCE", "15"))
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "15"))
 
 COMPLAINTS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|ThreadSanitizer|CHECK failed")
 

@@ -71,5 +71,5 @@ def haproxy(edges, folder):
     port = free_port()
     program = shutil.which("haproxy") or "/usr/sbin/haproxy"
     return Proxy([program, "-db", "-f", str(ROOT / "deploy" / "haproxy" / "heddle.cfg")], port, folder,
-                 HEDDLE_BIND=f"127.0.0.1:{port}", HEDDLE_EDGE_1=f"127.0.0.1:{edges[0].port}",
-                 HEDDLE_EDGE_2=f"127.0.0.1:{edges[1].port}")
+                 LISTEN=f"127.0.0.1:{port}", EDGE_1=f"127.0.0.1:{edges[0].port}",
+                 EDGE_2=f"127.0.0.1:{edges[1].port}")

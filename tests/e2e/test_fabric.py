@@ -13,7 +13,7 @@ from fabric_node import (BEAT, HELLO, HELLO_ADDRESS, HERE, MSG, PUB, PUB_OK, REF
                          VERSION, WELCOME, FabricNode)
 from heddle_cluster import API_KEY, http, wait_until
 
-SEED = int(os.environ.get("HEDDLE_SEED", "20261124"))
+SEED = int(os.environ.get("TEST_SEED", "20261124"))
 
 
 @pytest.fixture
