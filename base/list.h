@@ -19,11 +19,12 @@ typedef struct list {
 /* The item around its node. */
 #define LIST_ITEM(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
-#define LIST_EACH(node, list) for (list_node_t *node = (list)->head.next; node != &(list)->head; node = node->next)
+#define LIST_EACH(node, list) \
+    for (list_node_t *node = (list)->head.next; node != &(list)->head; node = node->next)
 
 /* The same, where the body may take the node off the list. */
-#define LIST_EACH_SAFE(node, list)                                                                                 \
-    for (list_node_t *node = (list)->head.next, *node##_next = node->next; node != &(list)->head;                  \
+#define LIST_EACH_SAFE(node, list)                                                                \
+    for (list_node_t *node = (list)->head.next, *node##_next = node->next; node != &(list)->head; \
          node = node##_next, node##_next = node->next)
 
 static inline void list_init(list_t *self)
