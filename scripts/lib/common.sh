@@ -23,6 +23,7 @@ die()
 
 # Configures a preset once, then only when its options change, and builds the targets (none = all).
 #     build_preset release "-DHEDDLE_TESTS=ON" heddle-relay heddle-edge
+# Like everything here it returns what went wrong: `set -e` does not reach into conditions.
 build_preset()
 {
     local preset=$1 options=$2
@@ -34,7 +35,8 @@ build_preset()
     if ! cmake --preset "$preset" $options >"$log" 2>&1; then
         cat "$log" >&2
         rm -f "$log"
-        die "cmake --preset $preset failed"
+        echo "cmake --preset $preset failed" >&2
+        return 1
     fi
     rm -f "$log"
     cmake --build --preset "$preset" "${targets[@]}"
