@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "protocol/limits.h"
 
 /* How long one turn takes messages: what they brought must get its chance to leave before more comes in, or
@@ -29,7 +30,11 @@
 #define RECONNECT_MS     100
 #define RECONNECT_MAX_MS 1000
 #define LINGER_MS        200 /* a BYE may still go out */
-#define BIND_TRIES       32
+#define BIND_TRIES       64
+
+/* Where Linux lets outgoing connections begin by default: 32768. */
+#define ANY_PORT_FIRST 10000u
+#define ANY_PORT_LAST  32767u
 
 struct sockets {
     sockets_options_t options; /* texts are copied */
@@ -162,24 +167,20 @@ static int bind_pair(sockets_t *self, const char *address, buf_t *scratch)
     return ERR_IO;
 }
 
-/* Port 0: whatever port is free, together with the one above. */
+/* Port 0: any two that are free. Not the system's choice: it gives one port, and where much goes out, the one
+ * above is likely taken; so ports below those of outgoing connections, at random. */
 static int bind_any(sockets_t *self, size_t host_size, buf_t *scratch)
 {
     for (int i = 0; i < BIND_TRIES; i++) {
-        char bound[256];
-        size_t size = sizeof bound;
-        size_t bound_host; /* "*" and names are bound as addresses: not what was asked for */
-        unsigned port;
-        snprintf(bound, sizeof bound, "%.*s:*", (int)host_size, self->options.bind);
-        if (zmq_bind(self->sub_handle, bound) ||
-            zmq_getsockopt(self->sub_handle, ZMQ_LAST_ENDPOINT, bound, &size))
-            return ERR_IO;
-        if (split_port(bound, &bound_host, &port) &&
-            zmq_bind(self->pub_handle, deliveries_of(bound, scratch)) == 0) {
+        char address[256];
+        unsigned port = ANY_PORT_FIRST + (unsigned)(random_u64() % (ANY_PORT_LAST - ANY_PORT_FIRST));
+        snprintf(address, sizeof address, "%.*s:%u", (int)host_size, self->options.bind, port);
+        if (bind_pair(self, address, scratch) == OK) {
             self->port = (uint16_t)port;
             return OK;
         }
-        zmq_unbind(self->sub_handle, bound);
+        if (errno != EADDRINUSE)
+            break;
     }
     return ERR_IO;
 }

@@ -256,9 +256,14 @@ static void a_relay_that_says_goodbye_is_gone_at_once_and_found_when_it_is_back(
     relay.loop = NULL;
     wait_until(the_edge_is_alone);
     assert_true(clock_now_us() < closed + 2000000); /* not only when five heartbeats are missing */
-    assert_int_equal(open_party(&relay, &loops[0], ROLE_RELAY, address, NULL, &why), OK);
+    while (open_party(&relay, &loops[0], ROLE_RELAY, address, NULL, &why)) { /* ZeroMQ frees it in its time */
+        assert_true(clock_now_us() < closed + PATIENCE_US);
+        node_destroy(&relay.node);
+        uv_run(edge.loop, UV_RUN_NOWAIT);
+    }
     wait_until(both_are_linked);
     assert_int_equal(edge.downs, 1);
+    buf_fini(&why);
 }
 
 static void an_address_in_use_is_an_error_with_a_reason(void **state)
