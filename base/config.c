@@ -4,13 +4,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "base/config_env.h"
-#include "base/config_path.h"
-#include "base/config_report.h"
-#include "base/config_secret.h"
-#include "base/config_source.h"
-#include "base/config_value.h"
-#include "base/config_yaml.h"
+#include "base/config/env.h"
+#include "base/config/path.h"
+#include "base/config/report.h"
+#include "base/config/secret.h"
+#include "base/config/source.h"
+#include "base/config/value.h"
+#include "base/config/yaml.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/table.h"

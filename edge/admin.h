@@ -4,7 +4,7 @@
 #ifndef HEDDLE_EDGE_ADMIN_H
 #define HEDDLE_EDGE_ADMIN_H
 
-#include "base/http_server.h"
+#include "base/http/server.h"
 #include "edge/worker.h"
 
 /* Rows for a server whose context is an edge_worker_t. Static memory. */

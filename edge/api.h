@@ -6,7 +6,7 @@
 #ifndef HEDDLE_EDGE_API_H
 #define HEDDLE_EDGE_API_H
 
-#include "base/http_server.h"
+#include "base/http/server.h"
 
 #define EDGE_API_BODY_MAX (8u * 1024 * 1024)
 

@@ -6,11 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/acceptor.h"
 #include "base/address.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/http/acceptor.h"
 #include "base/list.h"
 #include "base/mem.h"
 

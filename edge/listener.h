@@ -16,7 +16,7 @@
 
 #include "base/buf.h"
 #include "base/config.h"
-#include "base/http_server.h"
+#include "base/http/server.h"
 #include "edge/server.h"
 
 #define EDGE_HEAD_DEADLINE_US 10000000u

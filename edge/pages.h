@@ -7,7 +7,7 @@
 #ifndef HEDDLE_EDGE_PAGES_H
 #define HEDDLE_EDGE_PAGES_H
 
-#include "base/http_server.h"
+#include "base/http/server.h"
 
 /* Rows for a server whose context is an edge_worker_t. */
 #define EDGE_PAGES 5u

@@ -11,7 +11,7 @@
 #define HEDDLE_EDGE_RAW_REQUEST_H
 
 #include "base/buf.h"
-#include "base/http_head.h"
+#include "base/http/head.h"
 #include "protocol/token.h"
 
 typedef struct raw_request {

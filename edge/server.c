@@ -6,10 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/carrier.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/http/carrier.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "edge/close_code.h"
@@ -162,7 +162,7 @@ void edge_conn_shut(edge_conn_t *self, bool now)
 
 /* --- a connection, for its session --- */
 
-/* Straight to the kernel, so that libwebsockets never has output of its own to wait for (base/carrier). */
+/* Straight to the kernel, so that libwebsockets never has output of its own to wait for (base/http/carrier). */
 long edge_conn_write(edge_conn_t *self, const void *data, size_t size)
 {
     ssize_t written;

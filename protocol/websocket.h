@@ -7,7 +7,7 @@
 #define HEDDLE_PROTOCOL_WEBSOCKET_H
 
 #include "base/buf.h"
-#include "base/http_head.h"
+#include "base/http/head.h"
 #include "protocol/utf8.h"
 
 /* --- the opening handshake (RFC 6455 section 4.2.1) --- */

@@ -1,7 +1,7 @@
 #include "relay/admin.h"
 
 #include "base/err.h"
-#include "base/http_server.h"
+#include "base/http/server.h"
 #include "base/mem.h"
 #include "base/stats.h"
 #include "fabric/node_stats.h"

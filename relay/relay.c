@@ -7,7 +7,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/http_server.h"
+#include "base/http/server.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/err.h"
-#include "base/http_connection.h"
+#include "base/http/connection.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

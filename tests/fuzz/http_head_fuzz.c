@@ -2,7 +2,7 @@
  * functions read any bytes. */
 #include "base/check.h"
 #include "base/err.h"
-#include "base/http_head.h"
+#include "base/http/head.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/http_connection.h"
+#include "base/http/connection.h"
 
 /* --- a wire of memory that can be full --- */
 

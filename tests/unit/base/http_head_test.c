@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/http_head.h"
+#include "base/http/head.h"
 
 #define assert_span(span, text) assert_true(span_is((span), (text)))
 

@@ -18,7 +18,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
-#include "base/http_head.h"
+#include "base/http/head.h"
 #include "protocol/websocket.h"
 
 #define WS_SERVER_PEERS 32u

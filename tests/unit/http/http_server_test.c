@@ -8,7 +8,7 @@
 #include <pthread.h>
 
 #include "base/err.h"
-#include "base/http_server.h"
+#include "base/http/server.h"
 #include "tests/unit/raw_client.h"
 
 #define BODY_LIMIT 1000u

@@ -1,9 +1,9 @@
-/* base/http_server - plain HTTP/1.1: health, metrics, API, pages. On sockets that libwebsockets carries.
+/* base/http/server - plain HTTP/1.1: health, metrics, API, pages. On sockets that libwebsockets carries.
  * Owner:  an edge worker or a relay. It owns its listening socket, its connections and their exchanges.
  * Thread: the loop that it was opened on.
  * Life:   http_server_open -> requests -> http_server_close (idempotent) -> on_closed -> http_server_destroy
  *
- * One route is one row of a table; its handler answers at once or later (base/http_exchange). Bodies are
+ * One route is one row of a table; its handler answers at once or later (base/http/exchange). Bodies are
  * bounded: over the limit the answer is 413, without a length 411. An unknown path is answered 404, a known
  * one with another method 405. No upgrade is ever granted. Slow and silent clients are dropped.
  */
@@ -12,7 +12,7 @@
 
 #include <uv.h>
 
-#include "base/http_exchange.h"
+#include "base/http/exchange.h"
 
 typedef struct http_server http_server_t;
 

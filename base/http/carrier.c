@@ -1,4 +1,4 @@
-#include "base/carrier.h"
+#include "base/http/carrier.h"
 
 #include <libwebsockets.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* base/config_value - one value of a setting: from text, to text, its default, its end.
+/* base/config/value - one value of a setting: from text, to text, its default, its end.
  * Thread: any; no state. A slot is the place of the value in its target struct; it starts zeroed.
  *
  * `why` gets the reason without the setting's name ("expected a duration such as 500ms, 25s or 5m, got

@@ -1,4 +1,4 @@
-/* base/http_answer - the head of an HTTP/1.1 answer.
+/* base/http/answer - the head of an HTTP/1.1 answer.
  * Thread: any; pure.
  */
 #ifndef HEDDLE_BASE_HTTP_ANSWER_H

@@ -1,11 +1,11 @@
-#include "base/config_env.h"
+#include "base/config/env.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/config_path.h"
-#include "base/config_value.h"
+#include "base/config/path.h"
+#include "base/config/value.h"
 #include "base/err.h"
 #include "base/mem.h"
 

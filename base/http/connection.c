@@ -1,10 +1,10 @@
-#include "base/http_connection.h"
+#include "base/http/connection.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/http_answer.h"
-#include "base/http_head.h"
+#include "base/http/answer.h"
+#include "base/http/head.h"
 #include "base/mem.h"
 
 #define WRITE_SIZE 65536u /* bytes a write; what the kernel doesn't take of one is copied */

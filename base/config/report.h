@@ -1,4 +1,4 @@
-/* base/config_report - the mistakes found in one reading of a configuration, and their text for people.
+/* base/config/report - the mistakes found in one reading of a configuration, and their text for people.
  * Owner:  config_parse, for the time of one call.
  * Thread: its owner's.
  * Life:   {.name, .source} -> (add | hide)* -> print -> fini

@@ -1,4 +1,4 @@
-/* base/config_yaml - the strict part of YAML that a configuration may use, as a tree. On libyaml.
+/* base/config/yaml - the strict part of YAML that a configuration may use, as a tree. On libyaml.
  * Owner:  config_parse, for the time of one call.
  * Thread: its owner's; no I/O.
  * Life:   config_yaml_read -> config_node_fini
@@ -8,7 +8,7 @@
 #ifndef HEDDLE_BASE_CONFIG_YAML_H
 #define HEDDLE_BASE_CONFIG_YAML_H
 
-#include "base/config_report.h"
+#include "base/config/report.h"
 
 typedef enum config_node_kind {
     CONFIG_NODE_EMPTY, /* nothing stands there */

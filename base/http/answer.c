@@ -1,4 +1,4 @@
-#include "base/http_answer.h"
+#include "base/http/answer.h"
 
 #include <inttypes.h>
 #include <time.h>

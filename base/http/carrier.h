@@ -1,5 +1,5 @@
-/* base/carrier - a libwebsockets context that carries raw sockets on a libuv loop of ours.
- * Owner:  whoever embeds it, and handles the sockets in its own file: base/http_server, edge/server.
+/* base/http/carrier - a libwebsockets context that carries raw sockets on a libuv loop of ours.
+ * Owner:  whoever embeds it, and handles the sockets in its own file: base/http/server, edge/server.
  * Thread: the loop's. Open one after the other, or let the lock in here do it.
  * Life:   carrier_open -> carrier_adopt* -> carrier_close -> on_closed
  *
@@ -8,8 +8,8 @@
  * client that sends and doesn't read keeps the loop turning. And a socket that is polled for nothing doesn't
  * notice that its peer has left.
  */
-#ifndef HEDDLE_BASE_CARRIER_H
-#define HEDDLE_BASE_CARRIER_H
+#ifndef HEDDLE_BASE_HTTP_CARRIER_H
+#define HEDDLE_BASE_HTTP_CARRIER_H
 
 #include <uv.h>
 

@@ -1,16 +1,16 @@
-#include "base/http_server.h"
+#include "base/http/server.h"
 
 #include <libwebsockets.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/acceptor.h"
 #include "base/address.h"
-#include "base/carrier.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/http_connection.h"
+#include "base/http/acceptor.h"
+#include "base/http/carrier.h"
+#include "base/http/connection.h"
 #include "base/list.h"
 #include "base/mem.h"
 

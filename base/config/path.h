@@ -1,4 +1,4 @@
-/* base/config_path - the full names of settings ("listen.address"), and a walk over all settings.
+/* base/config/path - the full names of settings ("listen.address"), and a walk over all settings.
  * Thread: any; no state.
  */
 #ifndef HEDDLE_BASE_CONFIG_PATH_H

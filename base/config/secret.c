@@ -1,8 +1,8 @@
-#include "base/config_secret.h"
+#include "base/config/secret.h"
 
 #include <ctype.h>
 
-#include "base/config_path.h"
+#include "base/config/path.h"
 #include "base/mem.h"
 
 #define FOR_EVER ((size_t)1 << 40) /* a column behind every line */

@@ -1,4 +1,4 @@
-#include "base/config_report.h"
+#include "base/config/report.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
-/* base/http_connection - one HTTP/1.1 connection: bytes in, requests to handlers, answers out.
- * Owner:  base/http_server, which carries the bytes; exchanges are handed to handlers (base/http_exchange).
+/* base/http/connection - one HTTP/1.1 connection: bytes in, requests to handlers, answers out.
+ * Owner:  base/http/server, which carries the bytes; exchanges are handed to handlers (base/http/exchange).
  * Thread: the loop. Knows no socket and no libwebsockets: the wire is a table of functions.
  * Life:   new -> (receive | writable)* -> destroy
  */
 #ifndef HEDDLE_BASE_HTTP_CONNECTION_H
 #define HEDDLE_BASE_HTTP_CONNECTION_H
 
-#include "base/http_exchange.h"
+#include "base/http/exchange.h"
 
 typedef struct http_connection http_connection_t;
 

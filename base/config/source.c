@@ -1,4 +1,4 @@
-#include "base/config_source.h"
+#include "base/config/source.h"
 
 #include "base/mem.h"
 #include "base/table.h"

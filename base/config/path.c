@@ -1,4 +1,4 @@
-#include "base/config_path.h"
+#include "base/config/path.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "base/acceptor.h"
+#include "base/http/acceptor.h"
 
 #include <errno.h>
 #include <netinet/in.h>

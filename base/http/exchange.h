@@ -1,4 +1,4 @@
-/* base/http_exchange - one request and its answer, as a handler sees them.
+/* base/http/exchange - one request and its answer, as a handler sees them.
  * Owner:  its connection, which lends it to a handler until that answers or the client leaves, whichever
  *         comes first. A handler that answers later asks for `gone`.
  * Thread: the loop of its server.

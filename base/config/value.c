@@ -1,11 +1,11 @@
-#include "base/config_value.h"
+#include "base/config/value.h"
 
 #include <inttypes.h>
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/config_path.h"
-#include "base/config_report.h"
+#include "base/config/path.h"
+#include "base/config/report.h"
 #include "base/err.h"
 #include "base/mem.h"
 

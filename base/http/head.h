@@ -1,4 +1,4 @@
-/* base/http_head - the head of an HTTP/1.x request or answer, strictly (RFC 9112).
+/* base/http/head - the head of an HTTP/1.x request or answer, strictly (RFC 9112).
  * Thread: any; pure; allocates nothing.
  *
  * Lines end in CR LF; no obs-fold, no bare CR or LF, no white space before a colon, no NUL; a field value is

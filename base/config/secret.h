@@ -1,11 +1,11 @@
-/* base/config_secret - keeps secrets out of the source lines that a report shows.
+/* base/config/secret - keeps secrets out of the source lines that a report shows.
  * Thread: its caller's; no state.
  */
 #ifndef HEDDLE_BASE_CONFIG_SECRET_H
 #define HEDDLE_BASE_CONFIG_SECRET_H
 
 #include "base/config.h"
-#include "base/config_report.h"
+#include "base/config/report.h"
 
 /* Hides what follows each key of the source that is, or nearly is, the name of a secret setting: to the end
  * of its line, and all lines below that are indented deeper. It reads the text and not the tree, because it

@@ -1,4 +1,4 @@
-/* base/acceptor - a listening socket in a libuv loop.
+/* base/http/acceptor - a listening socket in a libuv loop.
  * Owner:  whoever embeds it.
  * Thread: the loop's.
  * Life:   acceptor_open -> on_socket* -> acceptor_close -> on_closed
@@ -7,8 +7,8 @@
  * process is out of descriptors it rests for a moment, since the socket would stay readable and keep the loop
  * turning.
  */
-#ifndef HEDDLE_BASE_ACCEPTOR_H
-#define HEDDLE_BASE_ACCEPTOR_H
+#ifndef HEDDLE_BASE_HTTP_ACCEPTOR_H
+#define HEDDLE_BASE_HTTP_ACCEPTOR_H
 
 #include <stdbool.h>
 #include <uv.h>

@@ -1,4 +1,4 @@
-#include "base/config_yaml.h"
+#include "base/config/yaml.h"
 
 #include <yaml.h>
 

@@ -1,11 +1,11 @@
-/* base/config_env - the part that the environment has in a configuration: HEDDLE_* and ${NAME}.
+/* base/config/env - the part that the environment has in a configuration: HEDDLE_* and ${NAME}.
  * Thread: main, before any other thread runs: the environment is read without a lock.
  */
 #ifndef HEDDLE_BASE_CONFIG_ENV_H
 #define HEDDLE_BASE_CONFIG_ENV_H
 
-#include "base/config_report.h"
-#include "base/config_source.h"
+#include "base/config/report.h"
+#include "base/config/source.h"
 
 /* Appends "HEDDLE_LISTEN_ADDRESS" for "listen.address". */
 void config_env_name(const char *path, buf_t *out);

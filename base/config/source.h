@@ -1,4 +1,4 @@
-/* base/config_source - where each value came from: a side table from a value's place to its source.
+/* base/config/source - where each value came from: a side table from a value's place to its source.
  * Owner:  whoever called config_load_traced, else config_parse for its call.
  * Thread: its owner's.
  * Life:   config_sources_new -> config_sources_set* -> config_sources_destroy

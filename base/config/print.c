@@ -1,9 +1,9 @@
 #include <stdio.h>
 
-#include "base/config_env.h"
-#include "base/config_path.h"
-#include "base/config_source.h"
-#include "base/config_value.h"
+#include "base/config/env.h"
+#include "base/config/path.h"
+#include "base/config/source.h"
+#include "base/config/value.h"
 #include "base/mem.h"
 
 #define STEP           2  /* spaces a level */

@@ -1,4 +1,4 @@
-#include "base/http_head.h"
+#include "base/http/head.h"
 
 #include <limits.h>
 
