@@ -46,11 +46,13 @@
     F(UINT, protocol, 0)         \
     F(TEXT, name, NODE_NAME_MAX) \
     F(UINT, role, 0) F(TEXT, cluster, CLUSTER_MAX) F(TEXT, software, NODE_NAME_MAX)
-#define WELCOME_FIELDS(F)                                                                                    \
-    F(UINT, protocol, 0)                                                                                     \
-    F(TEXT, name, NODE_NAME_MAX)                                                                             \
-    F(UINT, role, 0) F(TEXT, cluster, CLUSTER_MAX) F(TEXT, software, NODE_NAME_MAX) F(UINT, heartbeat_us, 0) \
-        F(LIST, members, LIST_MAX) F(LIST, namespaces, LIST_MAX)
+#define WELCOME_FIELDS(F)            \
+    F(UINT, protocol, 0)             \
+    F(TEXT, name, NODE_NAME_MAX)     \
+    F(UINT, role, 0)                 \
+    F(TEXT, cluster, CLUSTER_MAX)    \
+    F(TEXT, software, NODE_NAME_MAX) \
+    F(UINT, heartbeat_us, 0) F(LIST, members, LIST_MAX) F(LIST, namespaces, LIST_MAX)
 #define REFUSE_FIELDS(F) F(UINT, code, 0) F(TEXT, reason, REASON_MAX)
 #define BEAT_FIELDS(F)   F(UINT, last, 0)
 #define RESEND_FIELDS(F) F(UINT, from, 0)
@@ -64,28 +66,37 @@
     F(TEXT, epoch, EPOCH_SIZE) F(UINT, offset, 0) F(UINT, since, 0) F(UINT, recovered, 0)
 #define SUB_NO_FIELDS(F) F(NAME, channel, CHANNEL_NAME_MAX) F(UINT, code, 0)
 #define UNSUB_FIELDS(F)  F(NAME, channel, CHANNEL_NAME_MAX)
-#define PUB_FIELDS(F)                                                                                    \
-    F(UINT, node, 0)                                                                                     \
-    F(UINT, counter, 0)                                                                                  \
-    F(NAME, channel, CHANNEL_NAME_MAX) F(UINT, flags, 0) F(UINT, hops, 0) F(TEXT, client, CLIENT_ID_MAX) \
-        F(TEXT, user, USER_ID_MAX) F(DATA, info, CLIENT_INFO_MAX) F(DATA, payload, PAYLOAD_MAX)
+#define PUB_FIELDS(F)                  \
+    F(UINT, node, 0)                   \
+    F(UINT, counter, 0)                \
+    F(NAME, channel, CHANNEL_NAME_MAX) \
+    F(UINT, flags, 0)                  \
+    F(UINT, hops, 0)                   \
+    F(TEXT, client, CLIENT_ID_MAX)     \
+    F(TEXT, user, USER_ID_MAX) F(DATA, info, CLIENT_INFO_MAX) F(DATA, payload, PAYLOAD_MAX)
 #define PUB_OK_FIELDS(F) F(UINT, counter, 0) F(TEXT, epoch, EPOCH_SIZE) F(UINT, offset, 0)
 #define PUB_NO_FIELDS(F) F(UINT, counter, 0) F(UINT, code, 0)
-#define MSG_FIELDS(F)                                                                             \
-    F(NAME, channel, CHANNEL_NAME_MAX)                                                            \
-    F(TEXT, epoch, EPOCH_SIZE)                                                                    \
-    F(UINT, offset, 0) F(UINT, time_us, 0) F(UINT, node, 0) F(UINT, counter, 0) F(UINT, flags, 0) \
-        F(TEXT, client, CLIENT_ID_MAX) F(TEXT, user, USER_ID_MAX) F(DATA, info, CLIENT_INFO_MAX)  \
-            F(DATA, payload, PAYLOAD_MAX)
+#define MSG_FIELDS(F)                  \
+    F(NAME, channel, CHANNEL_NAME_MAX) \
+    F(TEXT, epoch, EPOCH_SIZE)         \
+    F(UINT, offset, 0)                 \
+    F(UINT, time_us, 0)                \
+    F(UINT, node, 0)                   \
+    F(UINT, counter, 0)                \
+    F(UINT, flags, 0)                  \
+    F(TEXT, client, CLIENT_ID_MAX)     \
+    F(TEXT, user, USER_ID_MAX) F(DATA, info, CLIENT_INFO_MAX) F(DATA, payload, PAYLOAD_MAX)
 #define JOIN_FIELDS(F)                 \
     F(NAME, channel, CHANNEL_NAME_MAX) \
     F(TEXT, client, CLIENT_ID_MAX) F(TEXT, user, USER_ID_MAX) F(DATA, info, CLIENT_INFO_MAX)
 #define LEAVE_FIELDS(F) F(NAME, channel, CHANNEL_NAME_MAX) F(TEXT, client, CLIENT_ID_MAX)
-#define ASK_FIELDS(F)                                                                            \
-    F(UINT, id, 0)                                                                               \
-    F(UINT, question, 0)                                                                         \
-    F(TEXT, channel, CHANNEL_NAME_MAX) F(TEXT, user, USER_ID_MAX) F(TEXT, client, CLIENT_ID_MAX) \
-        F(UINT, code, 0) F(TEXT, reason, REASON_MAX) F(LIST, except, CLIENT_INFO_MAX)
+#define ASK_FIELDS(F)                  \
+    F(UINT, id, 0)                     \
+    F(UINT, question, 0)               \
+    F(TEXT, channel, CHANNEL_NAME_MAX) \
+    F(TEXT, user, USER_ID_MAX)         \
+    F(TEXT, client, CLIENT_ID_MAX)     \
+    F(UINT, code, 0) F(TEXT, reason, REASON_MAX) F(LIST, except, CLIENT_INFO_MAX)
 #define ANSWER_FIELDS(F) F(UINT, id, 0) F(UINT, code, 0) F(LIST, items, LIST_MAX)
 
 typedef enum envelope_kind {
