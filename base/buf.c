@@ -14,31 +14,15 @@ void buf_fini(buf_t *self)
     *self = (buf_t){0};
 }
 
-uint8_t *buf_reserve(buf_t *self, size_t count)
+void buf_grow(buf_t *self, size_t count)
 {
     CHECK(count <= SIZE_MAX / 4 && self->size <= SIZE_MAX / 4);
     size_t needed = self->size + count;
-    if (needed > self->capacity) {
-        size_t capacity = self->capacity ? self->capacity : FIRST_CAPACITY;
-        while (capacity < needed)
-            capacity *= 2;
-        self->data = mem_grow(self->data, capacity, 1);
-        self->capacity = capacity;
-    }
-    return self->data + self->size;
-}
-
-void buf_append(buf_t *self, const void *data, size_t size)
-{
-    if (size == 0)
-        return;
-    memcpy(buf_reserve(self, size), data, size);
-    self->size += size;
-}
-
-void buf_append_span(buf_t *self, span_t span)
-{
-    buf_append(self, span.data, span.size);
+    size_t capacity = self->capacity ? self->capacity : FIRST_CAPACITY;
+    while (capacity < needed)
+        capacity *= 2;
+    self->data = mem_grow(self->data, capacity, 1);
+    self->capacity = capacity;
 }
 
 void buf_append_str(buf_t *self, const char *text)

@@ -19,8 +19,16 @@ typedef struct buf {
 
 void buf_fini(buf_t *self); /* frees, and leaves it empty and usable */
 
+/* Makes room for `count` more bytes, which there is not; for buf_reserve. */
+void buf_grow(buf_t *self, size_t count);
+
 /* Room for `count` more bytes; returns where they go. Write there, then buf_advance. */
-uint8_t *buf_reserve(buf_t *self, size_t count);
+static inline uint8_t *buf_reserve(buf_t *self, size_t count)
+{
+    if (count > self->capacity - self->size)
+        buf_grow(self, count);
+    return self->data + self->size;
+}
 
 static inline void buf_advance(buf_t *self, size_t count)
 {
@@ -37,8 +45,20 @@ static inline span_t buf_span(const buf_t *self)
     return (span_t){self->data, self->size};
 }
 
-void buf_append(buf_t *self, const void *data, size_t size);
-void buf_append_span(buf_t *self, span_t span);
+/* Inline, as is buf_reserve: every field of every envelope goes through here. */
+static inline void buf_append(buf_t *self, const void *data, size_t size)
+{
+    if (size == 0)
+        return;
+    memcpy(buf_reserve(self, size), data, size);
+    self->size += size;
+}
+
+static inline void buf_append_span(buf_t *self, span_t span)
+{
+    buf_append(self, span.data, span.size);
+}
+
 void buf_append_str(buf_t *self, const char *text);
 void buf_append_u64(buf_t *self, uint64_t number); /* in decimal */
 void buf_append_byte(buf_t *self, uint8_t byte);

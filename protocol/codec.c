@@ -1,5 +1,6 @@
 #include "protocol/codec.h"
 
+#include <endian.h>
 #include <msgpack/pack.h>
 
 #include "base/err.h"
@@ -7,12 +8,18 @@
 
 /* --- reading --- */
 
+/* Of 1, 2, 4 or 8 bytes. */
 static uint64_t big_endian(const uint8_t *at, size_t width)
 {
-    uint64_t value = 0;
-    for (size_t i = 0; i < width; i++)
-        value = value << 8 | at[i];
-    return value;
+    uint16_t two;
+    uint32_t four;
+    uint64_t eight;
+    switch (width) {
+    case 1: return at[0];
+    case 2: memcpy(&two, at, sizeof two); return be16toh(two);
+    case 4: memcpy(&four, at, sizeof four); return be32toh(four);
+    default: memcpy(&eight, at, sizeof eight); return be64toh(eight);
+    }
 }
 
 /* What a value begins with: its class, and for sized classes the count or length that follows. */
@@ -59,7 +66,8 @@ static const format_t formats[32] = {
     {SHAPE_MAP, 2, 0},   {SHAPE_MAP, 4, 0},                                           /* de-df map */
 };
 
-static int read_head(span_t rest, head_t *out)
+/* Inline: each reader needs only a part of it, and every field of every envelope is read by one. */
+static inline int read_head(span_t rest, head_t *out)
 {
     if (rest.size == 0)
         return ERR_TRUNCATED;

@@ -13,50 +13,42 @@ typedef struct field {
 } field_t;
 
 typedef struct kind {
-    const char *name; /* NULL = a number that is no kind */
+    const char *name;
     bool link;
     uint8_t count;
     const field_t *fields;
 } kind_t;
 
-/* One static table of fields for each kind: `fields_pub[]`. */
 #define LINK                       true
 #define FLOW                       false
 #define FIELD_ROW(type, name, max) {type, (uint16_t)offsetof(row_t, name), max},
-#define KIND_FIELDS(NAME, member, code, layer, FIELDS, text) \
-    static const field_t *fields_of_##member(uint8_t *count) \
-    {                                                        \
-        typedef envelope_##member##_t row_t;                 \
-        static const field_t fields[] = {FIELDS(FIELD_ROW)}; \
-        *count = sizeof fields / sizeof fields[0];           \
-        return fields;                                       \
-    }
-ENVELOPE_KINDS(KIND_FIELDS)
 
-static bool find_kind(uint64_t code, kind_t *out)
+/* NULL for a number that is no kind. */
+static const kind_t *find_kind(uint64_t code)
 {
     switch (code) {
-#define KIND_CASE(NAME, member, code, layer, FIELDS, text) \
-    case code: {                                           \
-        *out = (kind_t){#NAME, layer, 0, NULL};            \
-        out->fields = fields_of_##member(&out->count);     \
-        return true;                                       \
+#define KIND_CASE(NAME, member, code, layer, FIELDS, text)                                   \
+    case code: {                                                                             \
+        typedef envelope_##member##_t row_t;                                                 \
+        static const field_t fields[] = {FIELDS(FIELD_ROW)};                                 \
+        static const kind_t kind = {#NAME, layer, sizeof fields / sizeof fields[0], fields}; \
+        return &kind;                                                                        \
     }
         ENVELOPE_KINDS(KIND_CASE)
-    default: return false;
+    default: return NULL;
     }
 }
 
 const char *envelope_kind_name(unsigned code)
 {
-    kind_t kind;
-    return find_kind(code, &kind) ? kind.name : "?";
+    const kind_t *kind = find_kind(code);
+    return kind ? kind->name : "?";
 }
 
 bool envelope_is_link(envelope_kind_t code)
 {
-    kind_t kind;
-    return find_kind(code, &kind) && kind.link;
+    const kind_t *kind = find_kind(code);
+    return kind && kind->link;
 }
 
 /* The union's members all start at the same place. */
@@ -83,13 +75,12 @@ static void encode_field(buf_t *out, const field_t *field, const uint8_t *body)
 
 void envelope_encode(buf_t *out, const envelope_t *envelope)
 {
-    kind_t kind;
-    bool known = find_kind(envelope->kind, &kind);
-    CHECK(known);
-    codec_write_array(out, 1u + kind.count);
+    const kind_t *kind = find_kind(envelope->kind);
+    CHECK(kind);
+    codec_write_array(out, 1u + kind->count);
     codec_write_uint(out, envelope->kind);
-    for (size_t i = 0; i < kind.count; i++)
-        encode_field(out, &kind.fields[i], (const uint8_t *)envelope + BODY);
+    for (size_t i = 0; i < kind->count; i++)
+        encode_field(out, &kind->fields[i], (const uint8_t *)envelope + BODY);
 }
 
 static int decode_field(span_t *rest, const field_t *field, uint8_t *body)
@@ -130,16 +121,16 @@ int envelope_decode(span_t *rest, envelope_t *out)
     err = codec_read_uint(rest, &code);
     if (err)
         return err;
-    kind_t kind;
-    if (!find_kind(code, &kind)) {
+    const kind_t *kind = find_kind(code);
+    if (!kind) {
         err = skip_values(rest, count - 1);
         return err ? err : ERR_UNKNOWN;
     }
     memset(out, 0, sizeof *out);
     out->kind = (envelope_kind_t)code;
-    uint32_t known = count - 1 < kind.count ? count - 1 : kind.count;
+    uint32_t known = count - 1 < kind->count ? count - 1 : kind->count;
     for (uint32_t i = 0; i < known; i++) {
-        err = decode_field(rest, &kind.fields[i], (uint8_t *)out + BODY);
+        err = decode_field(rest, &kind->fields[i], (uint8_t *)out + BODY);
         if (err)
             return err;
     }

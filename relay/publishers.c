@@ -33,6 +33,7 @@ static void destroy(publisher_t *self)
 void relay_publishers_init(relay_publishers_t *self)
 {
     table_init(&self->by_node, node_of);
+    self->last = NULL;
 }
 
 void relay_publishers_fini(relay_publishers_t *self)
@@ -103,15 +104,23 @@ static void insert(publisher_t *self, record_t record)
     *record_at(self, at) = record;
 }
 
-void relay_publishers_record(relay_publishers_t *self, uint64_t node, uint64_t counter, position_t position,
-                             uint64_t now_us)
+static publisher_t *get(relay_publishers_t *self, uint64_t node)
 {
+    if (self->last && self->last->node == node)
+        return self->last;
     publisher_t *publisher = table_get(&self->by_node, span_new(&node, sizeof node));
     if (!publisher) {
         publisher = mem_new(sizeof *publisher);
         publisher->node = node;
         table_put(&self->by_node, publisher);
     }
+    return self->last = publisher;
+}
+
+void relay_publishers_record(relay_publishers_t *self, uint64_t node, uint64_t counter, position_t position,
+                             uint64_t now_us)
+{
+    publisher_t *publisher = get(self, node);
     publisher->used_us = now_us;
     insert(publisher, (record_t){counter, position});
 }
@@ -129,4 +138,5 @@ void relay_publishers_sweep(relay_publishers_t *self, uint64_t now_us)
     }
     table_fini(&self->by_node);
     self->by_node = kept;
+    self->last = NULL;
 }

@@ -20,6 +20,7 @@
 
 typedef struct relay_publishers {
     table_t by_node;
+    struct publisher *last; /* of by_node: who recorded last; a batch is of one node. NULL = nobody */
 } relay_publishers_t;
 
 void relay_publishers_init(relay_publishers_t *self);
