@@ -1,4 +1,5 @@
-/* protocol/base64 - base64 with padding (RFC 4648 section 4), strictly: one text for each run of bytes.
+/* protocol/base64 - base64 with padding and base64url without (RFC 4648 sections 4 and 5), strictly: one text
+ * for each run of bytes.
  * Thread: any; pure.
  */
 #ifndef HEDDLE_PROTOCOL_BASE64_H
@@ -8,9 +9,12 @@
 
 /* Appends the text of these bytes. */
 void base64_encode(buf_t *out, span_t bytes);
+void base64url_encode(buf_t *out, span_t bytes);
 
-/* Appends the bytes of this text. ERR_MALFORMED, and nothing is appended, for other letters (also white
- * space and those of base64url), padding that is missing or in the wrong place, and bits left over. */
+/* Appends the bytes of this text. ERR_MALFORMED, and nothing is appended, for other letters (also white space
+ * and those of the other alphabet), padding that is missing, in the wrong place or not asked for, and bits
+ * left over. */
 int base64_decode(buf_t *out, span_t text);
+int base64url_decode(buf_t *out, span_t text);
 
 #endif

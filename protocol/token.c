@@ -7,67 +7,12 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "protocol/base64.h"
 #include "protocol/json.h"
 
 #define SIGNATURE_SIZE 32u                 /* SHA-256 */
 #define SECONDS_MAX    (UINT64_C(1) << 53) /* every whole number up to here is one in any JSON reader */
 #define US_PER_SECOND  UINT64_C(1000000)
-
-/* --- base64url without padding (RFC 4648 section 5) --- */
-
-static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-#define NO_LETTER 64u
-
-static uint32_t letter_value(uint8_t letter)
-{
-    if (letter >= 'A' && letter <= 'Z')
-        return letter - 'A';
-    if (letter >= 'a' && letter <= 'z')
-        return letter - 'a' + 26u;
-    if (letter >= '0' && letter <= '9')
-        return letter - '0' + 52u;
-    return letter == '-' ? 62u : letter == '_' ? 63u : NO_LETTER;
-}
-
-static void append_base64(buf_t *out, span_t bytes)
-{
-    uint32_t bits = 0;
-    unsigned count = 0;
-    for (size_t i = 0; i < bytes.size; i++) {
-        bits = bits << 8 | bytes.data[i];
-        for (count += 8; count >= 6; count -= 6)
-            buf_append_byte(out, (uint8_t)letters[bits >> (count - 6) & 63]);
-    }
-    if (count > 0)
-        buf_append_byte(out, (uint8_t)letters[bits << (6 - count) & 63]);
-}
-
-/* Appends the bytes. Each run of bytes has one text only, so bits that are left over must be 0. No part of a
- * token is empty. ERR_MALFORMED, and then nothing is appended. */
-static int append_decoded(buf_t *out, span_t text)
-{
-    if (text.size == 0)
-        return ERR_MALFORMED;
-    uint8_t *at = buf_reserve(out, text.size / 4 * 3 + text.size % 4);
-    const uint8_t *begin = at;
-    uint32_t bits = 0;
-    unsigned count = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        uint32_t value = letter_value(text.data[i]);
-        if (value == NO_LETTER)
-            return ERR_MALFORMED;
-        bits = bits << 6 | value;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            *at++ = (uint8_t)(bits >> count);
-        }
-    }
-    if (count == 6 || (bits & ((1u << count) - 1)) != 0)
-        return ERR_MALFORMED;
-    buf_advance(out, (size_t)(at - begin));
-    return OK;
-}
 
 /* --- the three parts --- */
 
@@ -98,6 +43,12 @@ static void sign(span_t text, span_t secret, uint8_t out[SIGNATURE_SIZE])
     CHECK(secret.size > 0 && secret.size <= INT_MAX);
     CHECK(HMAC(EVP_sha256(), secret.data, (int)secret.size, text.data, text.size, out, &size));
     CHECK(size == SIGNATURE_SIZE);
+}
+
+/* No part of a token is empty. ERR_MALFORMED, and then nothing is appended. */
+static int append_decoded(buf_t *out, span_t part)
+{
+    return part.size == 0 ? ERR_MALFORMED : base64url_decode(out, part);
 }
 
 /* A part that is a JSON object, decoded into memory that does not move while the object is in use. */
@@ -243,13 +194,13 @@ void token_fini(token_claims_t *claims)
 void token_make(span_t claims_json, span_t secret, buf_t *out)
 {
     size_t begin = out->size;
-    append_base64(out, SPAN("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"));
+    base64url_encode(out, SPAN("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"));
     buf_append_byte(out, '.');
-    append_base64(out, claims_json);
+    base64url_encode(out, claims_json);
     uint8_t signature[SIGNATURE_SIZE];
     sign(span_new(out->data + begin, out->size - begin), secret, signature);
     buf_append_byte(out, '.');
-    append_base64(out, span_new(signature, sizeof signature));
+    base64url_encode(out, span_new(signature, sizeof signature));
 }
 
 static int append_json(buf_t *out, span_t part)
