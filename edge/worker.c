@@ -340,13 +340,15 @@ static int open_http(edge_worker_t *self, bool serves_admin, buf_t *why)
     http_server_options_t options = {.routes = self->private->client_routes,
                                      .route_count = count,
                                      .context = self,
-                                     .body_limit = EDGE_API_BODY_MAX};
+                                     .body_limit = EDGE_API_BODY_MAX,
+                                     .one_request = true};
     int err = http_server_open(&self->http, self->loop, &options);
     if (err || !serves_admin || !self->config->admin.address[0])
         return err;
     options.address = self->config->admin.address;
     options.routes = edge_admin_routes();
     options.route_count = edge_admin_route_count();
+    options.one_request = false;
     err = http_server_open(&self->admin, self->loop, &options);
     if (err)
         buf_printf(why, "admin.address: cannot listen on %s: %s", options.address, err_text(err));

@@ -72,10 +72,11 @@ static void exchange_destroy(http_exchange_t **self_p)
 
 /* --- answers --- */
 
-static void answer(http_connection_t *self, const http_answer_t *head, span_t body)
+static void answer(http_connection_t *self, http_answer_t head, span_t body)
 {
-    self->keep_alive = head->keep_alive;
-    http_answer_head(&self->out, head, clock_wall_us());
+    head.keep_alive &= !self->site->one_request;
+    self->keep_alive = head.keep_alive;
+    http_answer_head(&self->out, &head, clock_wall_us());
     buf_append_span(&self->out, body);
     go(self, ANSWERING);
 }
@@ -87,7 +88,7 @@ static void answer_line(http_connection_t *self, http_answer_t head, const char 
     buf_printf(&body, "%s\n", line);
     head.content_type = "text/plain; charset=utf-8";
     head.body_size = body.size;
-    answer(self, &head, with_body ? buf_span(&body) : (span_t){0});
+    answer(self, head, with_body ? buf_span(&body) : (span_t){0});
     buf_fini(&body);
 }
 
@@ -389,7 +390,7 @@ void http_exchange_respond(http_exchange_t *self, int status, const char *conten
                           .body_size = body.size,
                           .keep_alive = http_head_keeps_alive(&self->head)};
     bool with_body = !span_is(self->head.method, "HEAD") && status != 204 && status != 304;
-    answer(connection, &head, with_body ? body : (span_t){0});
+    answer(connection, head, with_body ? body : (span_t){0});
     exchange_destroy(&connection->exchange);
     if (!connection->driven && !drive(connection))
         connection->site->wire->drop(connection->socket);

@@ -26,6 +26,7 @@ typedef struct http_site {
     size_t route_count;
     void *context;     /* for handlers */
     size_t body_limit; /* bytes of a request body */
+    bool one_request;  /* each connection ends with its first answer */
 } http_site_t;
 
 http_connection_t *http_connection_new(const http_site_t *site, void *socket);

@@ -218,7 +218,8 @@ int http_server_open(http_server_t **out, uv_loop_t *loop, const http_server_opt
                                .routes = options->routes,
                                .route_count = options->route_count,
                                .context = options->context,
-                               .body_limit = options->body_limit ? options->body_limit : BODY_LIMIT};
+                               .body_limit = options->body_limit ? options->body_limit : BODY_LIMIT,
+                               .one_request = options->one_request};
     list_init(&self->sockets);
     int rc = open_parts(self, loop, options->address);
     if (rc)

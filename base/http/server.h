@@ -22,6 +22,9 @@ typedef struct http_server_options {
     size_t route_count;
     void *context;     /* borrowed; given to handlers */
     size_t body_limit; /* bytes of a request body; 0 = 1 MiB */
+    bool
+        one_request; /* each connection ends with its first answer: for a port that also takes upgrades, since
+                          a connection that came here can't be upgraded, and a proxy would try */
 } http_server_options_t;
 
 /* ERR_IO if the address can't be bound, ERR_MALFORMED if it is none. Borrows the options'

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from clients import ACCEPT, KEY, Bytes, Raw, upgrade
+from clients import ACCEPT, KEY, Bytes, Raw, frame, upgrade
 from heddle_cluster import wait_until
 
 EDGE = {"listen": {"allowed_origins": ["https://app.example.org", "https://*.example.net"]}}
@@ -183,3 +183,16 @@ def test_a_thousand_connections_that_say_nothing_cost_nobody_a_handshake(cluster
     finally:
         for one in silent:
             one.socket.close()
+
+
+def test_a_client_that_may_not_subscribe_is_answered_403(cluster):
+    with Bytes(cluster.edges[0].port) as client:
+        client.send(upgrade("/ws/silent:x"))
+        assert client.status() == 403
+
+
+def test_what_a_client_sends_that_only_listens_is_closed_with_3507(cluster):
+    with Bytes(cluster.edges[0].port) as client:
+        client.open("/ws/x?mode=sub")
+        client.send(frame(b"x"))
+        assert client.close_code() == 3507

@@ -55,12 +55,19 @@ def test_a_head_request_has_no_body(cluster):
 
 
 def test_requests_on_one_connection_are_answered_in_turn(cluster):
-    with Bytes(cluster.edges[0].port) as client:
+    with Bytes(int(cluster.edges[0].admin.rsplit(":", 1)[1])) as client:
         client.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: x\r\n"
                     "Connection: close\r\n\r\n")
         answers = client.until_closed()
         assert answers.count(b"HTTP/1.1 200 ") == 1 and answers.count(b"HTTP/1.1 404 ") == 1
         assert answers.index(b" 200 ") < answers.index(b" 404 ")
+
+
+def test_the_client_port_ends_a_connection_with_its_answer_so_that_no_proxy_upgrades_it_later(cluster):
+    with Bytes(cluster.edges[0].port) as client:
+        client.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert "connection: close" in client.head().lower()
+        client.until_closed()
 
 
 @pytest.mark.parametrize("path, kind", [("/", "text/html"), ("/demo.css", "text/css"), ("/demo.js", "text/javascript"),

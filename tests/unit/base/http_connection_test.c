@@ -67,6 +67,9 @@ static void keep(void *context, http_exchange_t *exchange)
 static const http_route_t routes[] = {{"POST", "/", keep}};
 static const http_site_t site = {.wire = &wire, .routes = routes, .route_count = 1, .body_limit = 100};
 
+static const http_site_t site_of_one_request = {
+    .wire = &wire, .routes = routes, .route_count = 1, .body_limit = 100, .one_request = true};
+
 static void open_memory(memory_t *self)
 {
     *self = (memory_t){0};
@@ -134,6 +137,18 @@ static void the_time_for_a_head_does_not_begin_anew_with_each_byte(void **state)
     close_memory(&memory);
 }
 
+static void a_site_of_one_request_ends_with_its_answer_and_says_so(void **state)
+{
+    (void)state;
+    memory_t memory = {0};
+    memory.connection = http_connection_new(&site_of_one_request, &memory);
+    receive(&memory, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    http_exchange_respond(kept, 200, NULL, NULL, SPAN("x"));
+    assert_non_null(strstr(buf_text(&memory.written), "\r\nConnection: close\r\n"));
+    assert_true(memory.shut);
+    close_memory(&memory);
+}
+
 static void what_comes_after_the_last_answer_is_thrown_away(void **state)
 {
     (void)state;
@@ -151,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_wait_has_its_end),
         cmocka_unit_test(the_time_for_a_head_does_not_begin_anew_with_each_byte),
+        cmocka_unit_test(a_site_of_one_request_ends_with_its_answer_and_says_so),
         cmocka_unit_test(what_comes_after_the_last_answer_is_thrown_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
