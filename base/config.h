@@ -35,7 +35,7 @@ typedef enum config_type {
     CONFIG_BOOL,     /* bool: true | false */
     CONFIG_COUNT,    /* uint64_t, decimal */
     CONFIG_SIZE,     /* uint64_t bytes: 512B, 64KiB, 1MiB, 2GiB; 0 alone is fine */
-    CONFIG_DURATION, /* uint64_t microseconds: 500ms, 25s, 5m, 12h, 30d; 0 alone is fine */
+    CONFIG_DURATION, /* uint64_t microseconds: 500us, 500ms, 25s, 5m, 12h, 30d; 0 alone is fine */
     CONFIG_CHOICE,   /* int, the place of the word in `choices` */
     CONFIG_LIST,     /* config_list_t of texts; replaced, never appended to */
     CONFIG_SECTIONS, /* config_sections_t: name -> a struct described by `sections` */

@@ -1,5 +1,6 @@
 #include "base/quantity.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 
 typedef struct unit {
@@ -7,71 +8,79 @@ typedef struct unit {
     uint64_t factor;
 } unit_t;
 
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
-
-static const unit_t sizes[] = {{"", 1}, {"B", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}};
-
-static const unit_t durations[] = {
-    {"us", 1}, {"ms", 1000}, {"s", 1000000}, {"m", 60000000ul}, {"h", 3600000000ul}, {"d", 86400000000ul},
+/* The largest first; the last one divides everything. */
+static const unit_t count_units[] = {{"", 1}, {0}};
+static const unit_t size_units[] = {{"GiB", 1u << 30}, {"MiB", 1u << 20}, {"KiB", 1u << 10}, {"B", 1}, {0}};
+static const unit_t duration_units[] = {
+    {"d", (uint64_t)24 * 3600 * CLOCK_SEC},
+    {"h", (uint64_t)3600 * CLOCK_SEC},
+    {"m", (uint64_t)60 * CLOCK_SEC},
+    {"s", CLOCK_SEC},
+    {"ms", CLOCK_MS},
+    {"us", 1},
+    {0},
+};
+static const unit_t *const units[] = {
+    [QUANTITY_COUNT] = count_units,
+    [QUANTITY_SIZE] = size_units,
+    [QUANTITY_DURATION] = duration_units,
 };
 
-/* The digits at the beginning of *text, which is moved behind them. */
-static int take_digits(span_t *text, uint64_t *out)
+/* The digits that the text begins with; returns how many there are. `*fits` says whether 64 bits hold them. */
+static size_t read_digits(span_t text, uint64_t *number, bool *fits)
 {
-    uint64_t number = 0;
-    size_t at = 0;
-    for (; at < text->size && text->data[at] >= '0' && text->data[at] <= '9'; at++) {
-        uint64_t digit = (uint64_t)(text->data[at] - '0');
-        if (number > (UINT64_MAX - digit) / 10)
-            return ERR_RANGE;
-        number = number * 10 + digit;
+    size_t count = 0;
+    *number = 0;
+    *fits = true;
+    for (; count < text.size && text.data[count] >= '0' && text.data[count] <= '9'; count++) {
+        if (__builtin_mul_overflow(*number, 10u, number) ||
+            __builtin_add_overflow(*number, (uint64_t)(text.data[count] - '0'), number))
+            *fits = false;
     }
-    if (at == 0)
+    return count;
+}
+
+/* 0 for a name that is none of this kind's. */
+static uint64_t factor_of(quantity_t kind, span_t name)
+{
+    const unit_t *unit = units[kind];
+    while (unit->name && !span_is(name, unit->name))
+        unit++;
+    return unit->factor;
+}
+
+static int read(quantity_t kind, span_t text, bool strict, uint64_t *out)
+{
+    uint64_t number;
+    bool fits;
+    size_t digits = read_digits(text, &number, &fits);
+    if (digits == 0 || (strict && digits > 1 && text.data[0] == '0'))
         return ERR_MALFORMED;
-    *text = span_skip(*text, at);
+    bool needs_unit = (kind == QUANTITY_DURATION || strict) && !(fits && number == 0);
+    uint64_t factor = digits == text.size && !needs_unit ? 1 : factor_of(kind, span_skip(text, digits));
+    if (factor == 0)
+        return ERR_MALFORMED;
+    if (!fits || __builtin_mul_overflow(number, factor, &number))
+        return ERR_RANGE;
     *out = number;
     return OK;
 }
 
-static int with_unit(span_t text, const unit_t *units, size_t count, uint64_t *out)
+int quantity_read(quantity_t kind, span_t text, uint64_t *out)
 {
-    uint64_t number;
-    int err = take_digits(&text, &number);
-    if (err)
-        return err;
-    for (size_t i = 0; i < count; i++) {
-        if (!span_is(text, units[i].name))
-            continue;
-        if (number > UINT64_MAX / units[i].factor)
-            return ERR_RANGE;
-        *out = number * units[i].factor;
-        return OK;
-    }
-    return ERR_MALFORMED;
+    return read(kind, text, false, out);
 }
 
-int quantity_count(span_t text, uint64_t *out)
+int quantity_read_strict(quantity_t kind, span_t text, uint64_t *out)
 {
-    uint64_t number;
-    int err = take_digits(&text, &number);
-    if (err)
-        return err;
-    if (text.size)
-        return ERR_MALFORMED;
-    *out = number;
-    return OK;
+    return read(kind, text, true, out);
 }
 
-int quantity_size(span_t text, uint64_t *out)
+void quantity_append(buf_t *out, quantity_t kind, uint64_t number)
 {
-    return with_unit(text, sizes, COUNT_OF(sizes), out);
-}
-
-int quantity_duration(span_t text, uint64_t *out_us)
-{
-    if (span_is(text, "0")) {
-        *out_us = 0;
-        return OK;
-    }
-    return with_unit(text, durations, COUNT_OF(durations), out_us);
+    const unit_t *unit = units[number == 0 ? QUANTITY_COUNT : kind];
+    while (number % unit->factor != 0)
+        unit++;
+    buf_append_u64(out, number / unit->factor);
+    buf_append_str(out, unit->name);
 }

@@ -174,7 +174,8 @@ static int take_pids(const cli_list_t *pids, cli_bench_plan_t *plan)
         return cli_fail(&set, CLI_USAGE, "--pids: at most %u", CLI_BENCH_SERVERS);
     for (size_t i = 0; i < pids->count; i++) {
         uint64_t pid;
-        if (quantity_count(span_str(pids->items[i]), &pid) != OK || pid == 0 || pid > INT32_MAX)
+        if (quantity_read(QUANTITY_COUNT, span_str(pids->items[i]), &pid) != OK || pid == 0 ||
+            pid > INT32_MAX)
             return cli_fail(&set, CLI_USAGE, "--pids: '%s' is no process id", pids->items[i]);
         plan->servers[plan->server_count++] = (pid_t)pid;
     }

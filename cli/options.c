@@ -71,9 +71,9 @@ static int store(const cli_option_t *row, void *target, const char *text)
 {
     switch (row->type) {
     case CLI_TEXT: *(const char **)slot(row, target) = text; return OK;
-    case CLI_COUNT: return quantity_count(span_str(text), slot(row, target));
-    case CLI_SIZE: return quantity_size(span_str(text), slot(row, target));
-    case CLI_DURATION: return quantity_duration(span_str(text), slot(row, target));
+    case CLI_COUNT: return quantity_read(QUANTITY_COUNT, span_str(text), slot(row, target));
+    case CLI_SIZE: return quantity_read(QUANTITY_SIZE, span_str(text), slot(row, target));
+    case CLI_DURATION: return quantity_read(QUANTITY_DURATION, span_str(text), slot(row, target));
     case CLI_FLAG: *(bool *)slot(row, target) = true; return OK;
     case CLI_LIST: list_add(slot(row, target), text); return OK;
     case CLI_CHOICE: break;

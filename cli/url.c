@@ -46,7 +46,8 @@ static int split_authority(span_t authority, span_t *host, span_t *port)
     if (host->size >= 2 && host->data[0] == '[' && host->data[host->size - 1] == ']')
         *host = span_new(host->data + 1, host->size - 2);
     uint64_t number;
-    if (host->size == 0 || quantity_count(*port, &number) != OK || number == 0 || number > 65535)
+    if (host->size == 0 || quantity_read(QUANTITY_COUNT, *port, &number) != OK || number == 0 ||
+        number > 65535)
         return ERR_MALFORMED;
     return OK;
 }

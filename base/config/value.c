@@ -1,42 +1,25 @@
 #include "base/config/value.h"
 
-#include <inttypes.h>
-
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/config/path.h"
 #include "base/config/report.h"
 #include "base/err.h"
 #include "base/mem.h"
-
-typedef struct unit {
-    const char *name;
-    uint64_t factor;
-} unit_t;
-
-/* The largest first, so that a value is shown in the largest unit that divides it. */
-static const unit_t size_units[] = {
-    {"GiB", 1u << 30}, {"MiB", 1u << 20}, {"KiB", 1u << 10}, {"B", 1}, {NULL, 0}};
-static const unit_t duration_units[] = {{"d", (uint64_t)24 * 3600 * CLOCK_SEC},
-                                        {"h", (uint64_t)3600 * CLOCK_SEC},
-                                        {"m", (uint64_t)60 * CLOCK_SEC},
-                                        {"s", CLOCK_SEC},
-                                        {"ms", CLOCK_MS},
-                                        {NULL, 0}};
+#include "base/quantity.h"
 
 static const struct type {
     const char *word;
     const char *description;
-    const unit_t *units; /* of a number that has one */
+    quantity_t quantity; /* of a number */
 } types[] = {
-    [CONFIG_TEXT] = {"TEXT", "a text", NULL},
-    [CONFIG_BOOL] = {"BOOL", "true or false", NULL},
-    [CONFIG_COUNT] = {"COUNT", "a whole number such as 8", NULL},
-    [CONFIG_SIZE] = {"SIZE", "a size such as 512B, 64KiB or 1MiB", size_units},
-    [CONFIG_DURATION] = {"DURATION", "a duration such as 500ms, 25s or 5m", duration_units},
-    [CONFIG_CHOICE] = {"WORD", "one of ", NULL},
-    [CONFIG_LIST] = {"LIST", "a list such as [a, b]", NULL},
-    [CONFIG_SECTIONS] = {"SECTIONS", "named sections such as 'default:'", NULL},
+    [CONFIG_TEXT] = {"TEXT", "a text", QUANTITY_COUNT},
+    [CONFIG_BOOL] = {"BOOL", "true or false", QUANTITY_COUNT},
+    [CONFIG_COUNT] = {"COUNT", "a whole number such as 8", QUANTITY_COUNT},
+    [CONFIG_SIZE] = {"SIZE", "a size such as 512B, 64KiB or 1MiB", QUANTITY_SIZE},
+    [CONFIG_DURATION] = {"DURATION", "a duration such as 500ms, 25s or 5m", QUANTITY_DURATION},
+    [CONFIG_CHOICE] = {"WORD", "one of ", QUANTITY_COUNT},
+    [CONFIG_LIST] = {"LIST", "a list such as [a, b]", QUANTITY_COUNT},
+    [CONFIG_SECTIONS] = {"SECTIONS", "named sections such as 'default:'", QUANTITY_COUNT},
 };
 
 const char *config_value_type(const config_row_t *row)
@@ -46,12 +29,7 @@ const char *config_value_type(const config_row_t *row)
 
 static void print_number(const config_row_t *row, uint64_t number, buf_t *out)
 {
-    const unit_t *unit = types[row->type].units;
-    while (unit && unit->name && unit[1].name && number % unit->factor != 0)
-        unit++;
-    bool shown = unit && number != 0;
-    buf_append_u64(out, shown ? number / unit->factor : number);
-    buf_append_str(out, shown ? unit->name : "");
+    quantity_append(out, types[row->type].quantity, number);
 }
 
 void config_value_limits(const config_row_t *row, buf_t *out)
@@ -94,36 +72,6 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* A decimal number without a leading zero; returns what stands behind it, or NULL. `*fits` says whether 64
- * bits hold it. */
-static const char *read_number(const char *text, uint64_t *number, bool *fits)
-{
-    if (!is_digit(text[0]) || (text[0] == '0' && is_digit(text[1])))
-        return NULL;
-    *number = 0;
-    *fits = true;
-    for (; is_digit(*text); text++) {
-        if (__builtin_mul_overflow(*number, 10u, number) ||
-            __builtin_add_overflow(*number, (uint64_t)(*text - '0'), number))
-            *fits = false;
-    }
-    return text;
-}
-
-static bool apply_unit(const unit_t *units, const char *name, uint64_t *number, bool *fits)
-{
-    if (*name == '\0')
-        return !units || (*number == 0 && *fits);
-    for (const unit_t *unit = units; unit && unit->name; unit++) {
-        if (strcmp(unit->name, name) != 0)
-            continue;
-        if (__builtin_mul_overflow(*number, unit->factor, number))
-            *fits = false;
-        return true;
-    }
-    return false;
-}
-
 static int out_of_range(const config_row_t *row, const char *text, buf_t *why)
 {
     bool limited = row->min > 0 || row->max > 0;
@@ -141,19 +89,19 @@ static int refuse_number(const config_row_t *row, const char *text, buf_t *why)
         buf_append_str(why, "; numbers are decimal, write them without leading zeros");
     else if (is_digit(text[0]) && strchr(text, '_'))
         buf_append_str(why, "; write the digits without '_'");
-    else if (types[row->type].units && text[strspn(text, "0123456789")] == '\0' && text[0])
+    else if (types[row->type].quantity != QUANTITY_COUNT && text[strspn(text, "0123456789")] == '\0' &&
+             text[0])
         buf_append_str(why, "; the unit is missing");
     return err;
 }
 
 static int set_number(const config_row_t *row, uint64_t *slot, const char *text, buf_t *why)
 {
-    uint64_t number = 0;
-    bool fits = true;
-    const char *unit = read_number(text, &number, &fits);
-    if (!unit || !apply_unit(types[row->type].units, unit, &number, &fits))
+    uint64_t number;
+    int err = quantity_read_strict(types[row->type].quantity, span_str(text), &number);
+    if (err == ERR_MALFORMED)
         return refuse_number(row, text, why);
-    if (!fits || number < row->min || (row->max > 0 && number > row->max))
+    if (err || number < row->min || (row->max > 0 && number > row->max))
         return out_of_range(row, text, why);
     *slot = number;
     return OK;
