@@ -5,13 +5,12 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/secret_file.h"
 #include "cli/command.h"
 #include "cli/options.h"
 #include "protocol/channel_name.h"
 #include "protocol/json.h"
 #include "protocol/token.h"
-
-#define SECRET_LIMIT 4096u /* bytes of a secret file; more is another file given by mistake */
 
 typedef struct secret_options {
     const char *text;
@@ -19,23 +18,6 @@ typedef struct secret_options {
 } secret_options_t;
 
 /* --- the secret --- */
-
-/* Appends the file's bytes without the line's end that editors put there. */
-static int read_secret_file(const char *path, buf_t *out)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return ERR_IO;
-    size_t got = fread(buf_reserve(out, SECRET_LIMIT + 1), 1, SECRET_LIMIT + 1, file);
-    int err = ferror(file) ? ERR_IO : got > SECRET_LIMIT ? ERR_TOO_BIG : OK;
-    fclose(file);
-    buf_advance(out, got);
-    if (out->size && out->data[out->size - 1] == '\n')
-        out->size--;
-    if (out->size && out->data[out->size - 1] == '\r')
-        out->size--;
-    return err;
-}
 
 /* Appends the secret; `found` says whether one was given at all. Returns a cli_exit_t and has said why. */
 static int take_secret(const cli_options_t *set, const secret_options_t *options, buf_t *out, bool *found)
@@ -45,7 +27,7 @@ static int take_secret(const cli_options_t *set, const secret_options_t *options
         return cli_fail(set, CLI_USAGE, "--secret and --secret-file exclude each other");
     if (options->text)
         buf_append_str(out, options->text);
-    int err = options->file ? read_secret_file(options->file, out) : OK;
+    int err = options->file ? secret_file_read(options->file, out) : OK;
     if (err)
         return cli_fail(set, CLI_USAGE, "--secret-file %s: %s", options->file, err_text(err));
     if (*found && out->size == 0)

@@ -1,14 +1,12 @@
 #include "edge/auth.h"
 
-#include <stdio.h>
-
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/secret_file.h"
 #include "protocol/json.h"
 #include "protocol/limits.h"
 
-#define SECRET_MIN  16u   /* bytes; what is shorter is guessed from one token, offline */
-#define SECRET_SIZE 4096u /* bytes of a secret file; more is another file given by mistake */
+#define SECRET_MIN 16u /* bytes; what is shorter is guessed from one token, offline */
 
 #define ROW(field) .offset = offsetof(edge_auth_config_t, field)
 static const config_row_t rows[] = {
@@ -45,23 +43,6 @@ struct edge_auth {
 
 /* --- the secret --- */
 
-/* Appends the file's bytes without the line's end that editors put there. */
-static int read_secret_file(const char *path, buf_t *out)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return ERR_IO;
-    size_t got = fread(buf_reserve(out, SECRET_SIZE + 1), 1, SECRET_SIZE + 1, file);
-    int err = ferror(file) ? ERR_IO : got > SECRET_SIZE ? ERR_TOO_BIG : OK;
-    fclose(file);
-    buf_advance(out, got);
-    if (out->size && out->data[out->size - 1] == '\n')
-        out->size--;
-    if (out->size && out->data[out->size - 1] == '\r')
-        out->size--;
-    return err;
-}
-
 static bool is_given(const char *text)
 {
     return text && *text;
@@ -76,7 +57,7 @@ static int take_secret(edge_auth_t *self, const edge_auth_config_t *config, buf_
     }
     if (text)
         buf_append_str(&self->secret, config->hmac_secret);
-    int err = file ? read_secret_file(config->hmac_secret_file, &self->secret) : OK;
+    int err = file ? secret_file_read(config->hmac_secret_file, &self->secret) : OK;
     if (err) {
         buf_printf(why, "auth.hmac_secret_file: %s: %s", config->hmac_secret_file,
                    err == ERR_IO ? "can't be read" : "too long for a secret");

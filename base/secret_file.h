@@ -1,0 +1,15 @@
+/* base/secret_file - a secret that stands alone in a file.
+ * Thread: any. Blocks on the file.
+ */
+#ifndef HEDDLE_BASE_SECRET_FILE_H
+#define HEDDLE_BASE_SECRET_FILE_H
+
+#include "base/buf.h"
+
+#define SECRET_FILE_LIMIT 4096u /* bytes; more is another file given by mistake */
+
+/* Appends the file's bytes without the end of the last line, which editors put there. OK, ERR_IO, or
+ * ERR_TOO_BIG; on an error nothing is appended, nor left in memory. */
+int secret_file_read(const char *path, buf_t *out);
+
+#endif
