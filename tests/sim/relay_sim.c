@@ -1,0 +1,507 @@
+/* sim/relay_sim - one relay and several edges on a faulty fabric, on a virtual clock: messages are lost, doubled
+ * and late; parties are cut off, stand still, can't send, crash and come back; links are reset.
+ *
+ *   relay_sim                       SEEDS seeds from the clock, then those of tests/sim/relay_seeds.txt
+ *   relay_sim --seeds N --from S    N seeds from S on
+ *   relay_sim --seed S              that one, with a trace
+ *
+ * What holds:
+ *   - a position of a channel holds one publication, whoever hears it and whatever its publisher was told;
+ *   - a publication has one position in an epoch, and those of one edge stand in the order of publishing;
+ *   - a subscriber hears each next position, once, or is told that it has missed something;
+ *   - every publication is answered, once, and none later than its timeout.
+ * After a tail without faults: all edges are linked, a last publication to each channel is confirmed, every
+ * subscriber has heard it, and nothing is pending. In a mild run (a little loss, doubling, reordering) no link
+ * goes down, nobody is told of a gap, and every publication is confirmed.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "tests/sim/virtual_edge.h"
+#include "tests/sim/virtual_relay.h"
+
+#define MS     UINT64_C(1000)
+#define SECOND UINT64_C(1000000)
+
+#define SEEDS    300u
+#define TROUBLE  (40 * SECOND) /* of virtual time, in which things go wrong */
+#define TAIL     (25 * SECOND) /* longer than any timeout, silence and greeting in a row */
+#define EDGES    5u
+#define CHANNELS 4u
+#define EPOCHS   64u /* of one channel in a run: one for each relay */
+#define NOBODY   UINT64_C(0)
+
+/* One epoch of one channel: which publication is where, as far as anybody has said. */
+typedef struct stream {
+    char epoch[EPOCH_SIZE];
+    uint64_t *ids; /* owned; by offset, NOBODY = not known */
+    size_t room;
+} stream_t;
+
+typedef struct station {
+    virtual_edge_t edge;
+    bool subscribes[CHANNELS];
+    uint32_t life;                                    /* of all edges that ever were, this one's number */
+    uint32_t number;                                  /* of its last publication */
+    uint64_t cut_until, stalled_until, blocked_until; /* us; 0 = not */
+} station_t;
+
+typedef struct sim {
+    uint64_t seed;
+    bool traced, mild;
+    unsigned trouble; /* of 10,000 steps */
+    virtual_fabric_t fabric;
+    namespaces_t namespaces;
+    virtual_relay_options_t relay_options;
+    virtual_relay_t relay;
+    uint64_t relay_stalled_until, relay_blocked_until;
+    station_t stations[EDGES];
+    unsigned edges, channels;
+    uint32_t lives;
+    stream_t streams[CHANNELS][EPOCHS];
+    size_t stream_count[CHANNELS];
+    uint64_t published, confirmed, timed_out, refused, closed; /* closed: its edge went first */
+    uint64_t told, recovered;                                  /* of edges that are gone, too */
+} sim_t;
+
+static struct totals {
+    uint64_t published, confirmed, timed_out, told, recovered, relays, full;
+} totals;
+
+/* What `published` gets back. */
+typedef struct note {
+    sim_t *sim;
+    unsigned channel;
+    uint64_t id;
+    uint64_t at_us;
+} note_t;
+
+/* --- telling --- */
+
+__attribute__((format(printf, 2, 3))) static void trace(const sim_t *sim, const char *format, ...)
+{
+    if (!sim->traced)
+        return;
+    va_list args;
+    printf("%4" PRIu64 ".%06" PRIu64 "  ", sim->fabric.now_us / SECOND, sim->fabric.now_us % SECOND);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+}
+
+__attribute__((format(printf, 2, 3), noreturn)) static void fail(const sim_t *sim, const char *format, ...)
+{
+    va_list args;
+    printf("relay_sim: seed %" PRIu64 " failed at %" PRIu64 " us: ", sim->seed, sim->fabric.now_us);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    printf("\nreplay: relay_sim --seed %" PRIu64 "\n", sim->seed);
+    exit(1);
+}
+
+/* --- the oracle --- */
+
+static const char *channel_name(unsigned channel)
+{
+    static const char *const names[CHANNELS] = {"alpha", "beta", "gamma", "room:delta"};
+    return names[channel];
+}
+
+static unsigned channel_number(const sim_t *sim, const char *name)
+{
+    for (unsigned i = 0; i < CHANNELS; i++) {
+        if (strcmp(name, channel_name(i)) == 0)
+            return i;
+    }
+    fail(sim, "a message of channel %s", name);
+}
+
+static stream_t *find_stream(sim_t *sim, unsigned channel, const char *epoch)
+{
+    for (size_t i = 0; i < sim->stream_count[channel]; i++) {
+        if (memcmp(sim->streams[channel][i].epoch, epoch, EPOCH_SIZE) == 0)
+            return &sim->streams[channel][i];
+    }
+    if (sim->stream_count[channel] == EPOCHS)
+        fail(sim, "too many epochs");
+    stream_t *stream = &sim->streams[channel][sim->stream_count[channel]++];
+    memcpy(stream->epoch, epoch, EPOCH_SIZE);
+    return stream;
+}
+
+/* Somebody says that this publication is at this position. */
+static void claim(sim_t *sim, unsigned channel, position_t position, uint64_t id)
+{
+    stream_t *stream = find_stream(sim, channel, position.epoch);
+    if (position.offset == 0 || position.offset > 1000000)
+        fail(sim, "offset %" PRIu64 " in %s", position.offset, channel_name(channel));
+    if (position.offset >= stream->room) {
+        size_t room = position.offset * 2;
+        stream->ids = mem_grow(stream->ids, room, sizeof *stream->ids);
+        memset(stream->ids + stream->room, 0, (room - stream->room) * sizeof *stream->ids);
+        stream->room = room;
+    }
+    uint64_t *known = &stream->ids[position.offset];
+    if (*known != NOBODY && *known != id)
+        fail(sim, "offset %" PRIu64 " of %s is %" PRIx64 " and %" PRIx64, position.offset,
+             channel_name(channel), *known, id);
+    *known = id;
+}
+
+/* In each stream, the publications of one life stand in the order of their numbers; so none stands there twice. */
+static void check_orders(const sim_t *sim)
+{
+    uint32_t *last = mem_new_n(sim->lives + 1u, sizeof *last);
+    for (unsigned channel = 0; channel < CHANNELS; channel++) {
+        for (size_t i = 0; i < sim->stream_count[channel]; i++) {
+            const stream_t *stream = &sim->streams[channel][i];
+            memset(last, 0, (sim->lives + 1u) * sizeof *last);
+            for (size_t offset = 1; offset < stream->room; offset++) {
+                uint32_t life = (uint32_t)(stream->ids[offset] >> 32);
+                uint32_t number = (uint32_t)stream->ids[offset];
+                if (stream->ids[offset] != NOBODY && number <= last[life])
+                    fail(sim, "%" PRIx64 " at %zu of %s comes after %u of the same edge", stream->ids[offset],
+                         offset, channel_name(channel), last[life]);
+                if (stream->ids[offset] != NOBODY)
+                    last[life] = number;
+            }
+        }
+    }
+    mem_free(last);
+}
+
+/* --- what edges say --- */
+
+static void heard(void *context, virtual_edge_t *edge, const virtual_subscription_t *subscription,
+                  const envelope_msg_t *message)
+{
+    sim_t *sim = context;
+    uint64_t id;
+    if (subscription->faults)
+        fail(sim, "%s hears offset %" PRIu64 " of %s, which is not the next one", edge->options.name,
+             message->offset, subscription->channel);
+    if (message->payload.size < sizeof id)
+        fail(sim, "a payload of %zu bytes", message->payload.size);
+    memcpy(&id, message->payload.data, sizeof id);
+    claim(sim, channel_number(sim, subscription->channel), subscription->position, id);
+    buf_clear(&edge->heard);
+}
+
+static void published(void *user, int err, position_t position)
+{
+    note_t *note = user;
+    sim_t *sim = note->sim;
+    if (err == OK)
+        claim(sim, note->channel, position, note->id);
+    if (err != ERR_CLOSED && sim->fabric.now_us > note->at_us + UPLINK_PUBLISH_TIMEOUT_US + 8 * SECOND)
+        fail(sim, "%" PRIx64 " is answered after %" PRIu64 " us", note->id, sim->fabric.now_us - note->at_us);
+    sim->confirmed += err == OK;
+    sim->timed_out += err == ERR_TIMEOUT;
+    sim->closed += err == ERR_CLOSED;
+    sim->refused += err != OK && err != ERR_TIMEOUT && err != ERR_CLOSED;
+    mem_free(note);
+}
+
+static void publish(sim_t *sim, station_t *station, unsigned channel)
+{
+    uint8_t payload[8192] = {0};
+    size_t size = random_below(&sim->fabric.random, 20) ? 64 : sizeof payload;
+    uint64_t id = (uint64_t)station->life << 32 | ++station->number;
+    memcpy(payload, &id, sizeof id);
+    note_t *note = mem_new(sizeof *note);
+    *note = (note_t){sim, channel, id, sim->fabric.now_us};
+    const publication_t publication = {.channel = span_str(channel_name(channel)),
+                                       .payload = span_new(payload, size)};
+    if (uplink_publish(station->edge.uplink, &publication, published, note, sim->fabric.now_us)) {
+        mem_free(note);
+        totals.full++;
+        return;
+    }
+    sim->published++;
+}
+
+/* --- parties --- */
+
+static void start_station(sim_t *sim, station_t *station)
+{
+    static const char *const names[EDGES] = {"edge-a", "edge-b", "edge-c", "edge-d", "edge-e"};
+    virtual_edge_options_t options = VIRTUAL_EDGE_DEFAULT;
+    options.name = names[station - sim->stations];
+    options.events.message = heard;
+    options.context = sim;
+    options.link.window = 128 * 1024;
+    *station = (station_t){.life = ++sim->lives};
+    virtual_edge_start(&station->edge, &sim->fabric, &options);
+    for (unsigned i = 0; i < sim->channels; i++) {
+        if (random_below(&sim->fabric.random, 3))
+            virtual_edge_subscribe(&station->edge, channel_name(i));
+    }
+}
+
+static void stop_station(sim_t *sim, station_t *station)
+{
+    for (size_t i = 0; i < station->edge.subscription_count; i++) {
+        sim->told += station->edge.subscriptions[i].told;
+        sim->recovered += station->edge.subscriptions[i].recovered;
+    }
+    virtual_edge_stop(&station->edge);
+}
+
+static void start_relay(sim_t *sim)
+{
+    virtual_relay_start(&sim->relay, &sim->fabric, &sim->relay_options);
+    totals.relays++;
+}
+
+static uint64_t for_a_while(sim_t *sim, uint64_t most)
+{
+    return sim->fabric.now_us + random_below(&sim->fabric.random, most);
+}
+
+static void reset_a_link(sim_t *sim)
+{
+    node_t *node = random_below(&sim->fabric.random, 2)
+                       ? sim->relay.node
+                       : sim->stations[random_below(&sim->fabric.random, sim->edges)].edge.node;
+    link_t *link;
+    for (size_t at = 0; (link = node_next_link(node, &at)) != NULL;) {
+        if (link_is_up(link)) {
+            link_reset(link, ERR_FULL, sim->fabric.now_us);
+            return;
+        }
+    }
+}
+
+static void make_trouble(sim_t *sim)
+{
+    station_t *station = &sim->stations[random_below(&sim->fabric.random, sim->edges)];
+    switch (random_below(&sim->fabric.random, 9)) {
+    case 0:
+    case 1: station->cut_until = for_a_while(sim, 9 * SECOND); break;
+    case 2: station->stalled_until = for_a_while(sim, 8 * SECOND); break;
+    case 3: station->blocked_until = for_a_while(sim, 3 * SECOND); break;
+    case 4: sim->relay_blocked_until = for_a_while(sim, 2 * SECOND); break;
+    case 5: sim->relay_stalled_until = for_a_while(sim, 4 * SECOND); break;
+    case 6: reset_a_link(sim); break;
+    case 7:
+        trace(sim, "%s is started anew", station->edge.options.name);
+        stop_station(sim, station);
+        start_station(sim, station);
+        break;
+    default:
+        trace(sim, "the relay is started anew");
+        virtual_relay_stop(&sim->relay);
+        start_relay(sim);
+        break;
+    }
+}
+
+static void apply_troubles(sim_t *sim)
+{
+    uint64_t now = sim->fabric.now_us;
+    sim->relay.port.stalled = now < sim->relay_stalled_until;
+    sim->relay.port.blocked = now < sim->relay_blocked_until;
+    for (unsigned i = 0; i < sim->edges; i++) {
+        station_t *station = &sim->stations[i];
+        station->edge.port.cut = now < station->cut_until;
+        station->edge.port.stalled = now < station->stalled_until;
+        station->edge.port.blocked = now < station->blocked_until;
+    }
+}
+
+/* --- a run --- */
+
+static void set_up(sim_t *sim, uint64_t seed, bool traced)
+{
+    *sim = (sim_t){.seed = seed, .traced = traced, .mild = seed % 4 == 0};
+    virtual_fabric_init(&sim->fabric, seed);
+    random_t *random = &sim->fabric.random;
+    namespaces_init(&sim->namespaces);
+    const channel_options_t small = {.history_size = 8, .history_ttl_us = 30 * SECOND};
+    const channel_options_t large = {.history_size = 5000, .history_ttl_us = 60 * SECOND};
+    namespaces_add(&sim->namespaces, SPAN("default"), &large);
+    namespaces_add(&sim->namespaces, SPAN("room"), sim->mild ? &large : &small);
+    const virtual_relay_options_t options = VIRTUAL_RELAY_DEFAULT;
+    sim->relay_options = options;
+    sim->relay_options.namespaces = &sim->namespaces;
+    sim->relay_options.history_memory = 64 * 1024 * 1024;
+    sim->relay_options.link.window = 256 * 1024;
+    sim->edges = 2 + (unsigned)random_below(random, EDGES - 1);
+    sim->channels = 1 + (unsigned)random_below(random, CHANNELS);
+    sim->trouble = sim->mild ? 0 : (unsigned)random_below(random, 200);
+    sim->fabric.network.loss = (unsigned)random_below(random, 100);
+    sim->fabric.network.doubling = (unsigned)random_below(random, 100);
+    sim->fabric.network.late = (unsigned)random_below(random, 100);
+    sim->fabric.network.jitter = random_below(random, 300);
+    sim->fabric.network.late_max = 100 * MS;
+    start_relay(sim);
+    for (unsigned i = 0; i < sim->edges; i++)
+        start_station(sim, &sim->stations[i]);
+    trace(sim, "%u edges, %u channels, trouble in %u of 10,000 steps%s", sim->edges, sim->channels,
+          sim->trouble, sim->mild ? ", mild" : "");
+}
+
+static void step(sim_t *sim)
+{
+    random_t *random = &sim->fabric.random;
+    if (random_below(random, 10000) < sim->trouble)
+        make_trouble(sim);
+    apply_troubles(sim);
+    for (uint64_t i = random_below(random, 6); i > 0; i--)
+        publish(sim, &sim->stations[random_below(random, sim->edges)],
+                (unsigned)random_below(random, sim->channels));
+    virtual_fabric_run(&sim->fabric, random_below(random, 40 * MS));
+}
+
+static void calm_down(sim_t *sim)
+{
+    network_calm(&sim->fabric.network);
+    sim->relay_stalled_until = sim->relay_blocked_until = 0;
+    for (unsigned i = 0; i < sim->edges; i++) {
+        station_t *station = &sim->stations[i];
+        station->cut_until = station->stalled_until = station->blocked_until = 0;
+    }
+    apply_troubles(sim);
+    virtual_fabric_run(&sim->fabric, TAIL);
+}
+
+/* The last publication to a channel reaches all. */
+static void check_channel(sim_t *sim, unsigned channel)
+{
+    uint64_t confirmed = sim->confirmed;
+    publish(sim, &sim->stations[0], channel);
+    virtual_fabric_run(&sim->fabric, 100 * MS);
+    if (sim->confirmed != confirmed + 1)
+        fail(sim, "the last publication to %s is not confirmed", channel_name(channel));
+    position_t top = {0};
+    for (unsigned i = 0; i < sim->edges; i++) {
+        const virtual_edge_t *edge = &sim->stations[i].edge;
+        for (size_t k = 0; k < edge->subscription_count; k++) {
+            const virtual_subscription_t *subscription = &edge->subscriptions[k];
+            if (strcmp(subscription->channel, channel_name(channel)) != 0)
+                continue;
+            if (subscription->state != SUBSCRIPTION_ON || subscription->faults)
+                fail(sim, "%s: the subscription to %s is in state %d with %" PRIu64 " faults",
+                     edge->options.name, subscription->channel, subscription->state, subscription->faults);
+            if (!position_known(top))
+                top = subscription->position;
+            if (!position_same_epoch(top, subscription->position) ||
+                top.offset != subscription->position.offset)
+                fail(sim, "%s is at offset %" PRIu64 " of %s, another one at %" PRIu64, edge->options.name,
+                     subscription->position.offset, subscription->channel, top.offset);
+        }
+    }
+    stream_t *stream = position_known(top) ? find_stream(sim, channel, top.epoch) : NULL;
+    uint64_t last = (uint64_t)sim->stations[0].life << 32 | sim->stations[0].number;
+    if (stream && (top.offset >= stream->room || stream->ids[top.offset] != last))
+        fail(sim, "the newest message of %s is not the last publication", channel_name(channel));
+}
+
+static void check_end(sim_t *sim)
+{
+    for (unsigned i = 0; i < sim->edges; i++) {
+        const virtual_edge_t *edge = &sim->stations[i].edge;
+        if (node_links_up(edge->node) != 1)
+            fail(sim, "%s has %zu links", edge->options.name, node_links_up(edge->node));
+        if (uplink_counts(edge->uplink).pending)
+            fail(sim, "%s waits for %zu answers", edge->options.name, uplink_counts(edge->uplink).pending);
+        if (sim->mild && edge->lost)
+            fail(sim, "%s lost its link in a mild run", edge->options.name);
+        if (edge->strays)
+            fail(sim, "%s hears of channels that it has not subscribed to", edge->options.name);
+    }
+    if (node_links_up(sim->relay.node) != sim->edges)
+        fail(sim, "the relay has %zu links with %u edges", node_links_up(sim->relay.node), sim->edges);
+    for (unsigned channel = 0; channel < sim->channels; channel++)
+        check_channel(sim, channel);
+    check_orders(sim);
+}
+
+static void tear_down(sim_t *sim)
+{
+    for (unsigned i = 0; i < sim->edges; i++)
+        stop_station(sim, &sim->stations[i]);
+    virtual_relay_stop(&sim->relay);
+    if (sim->published != sim->confirmed + sim->timed_out + sim->closed || sim->refused)
+        fail(sim,
+             "%" PRIu64 " published, %" PRIu64 " confirmed, %" PRIu64 " timed out, %" PRIu64
+             " closed, %" PRIu64 " refused",
+             sim->published, sim->confirmed, sim->timed_out, sim->closed, sim->refused);
+    if (sim->mild && (sim->told || sim->confirmed != sim->published))
+        fail(sim, "a mild run with %" PRIu64 " gaps and %" PRIu64 " publications lost", sim->told,
+             sim->published - sim->confirmed);
+    totals.published += sim->published;
+    totals.confirmed += sim->confirmed;
+    totals.timed_out += sim->timed_out;
+    totals.told += sim->told;
+    totals.recovered += sim->recovered;
+    for (unsigned channel = 0; channel < CHANNELS; channel++) {
+        for (size_t i = 0; i < sim->stream_count[channel]; i++)
+            mem_free(sim->streams[channel][i].ids);
+    }
+    namespaces_fini(&sim->namespaces);
+    virtual_fabric_fini(&sim->fabric);
+}
+
+static void run(uint64_t seed, bool traced)
+{
+    static sim_t sim;
+    set_up(&sim, seed, traced);
+    uint64_t end = sim.fabric.now_us + TROUBLE;
+    while (sim.fabric.now_us < end)
+        step(&sim);
+    calm_down(&sim);
+    check_end(&sim);
+    tear_down(&sim);
+}
+
+/* --- the command --- */
+
+static void run_old_seeds(void)
+{
+    FILE *file = fopen(TEST_SOURCE_DIR "/sim/relay_seeds.txt", "r");
+    uint64_t seed;
+    if (!file)
+        return;
+    while (fscanf(file, "%" SCNu64 "%*[^\n]", &seed) == 1)
+        run(seed, false);
+    fclose(file);
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t seeds = SEEDS;
+    uint64_t from = (uint64_t)time(NULL) * SEEDS;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        uint64_t number = strtoull(argv[i + 1], NULL, 10);
+        if (strcmp(argv[i], "--seeds") == 0) {
+            seeds = number;
+        } else if (strcmp(argv[i], "--from") == 0) {
+            from = number;
+        } else if (strcmp(argv[i], "--seed") == 0) {
+            log_set_level(LOG_LEVEL_DEBUG);
+            run(number, true);
+            return 0;
+        }
+    }
+    log_set_level(LOG_LEVEL_OFF);
+    printf("relay_sim: %" PRIu64 " seeds from %" PRIu64 "\n", seeds, from);
+    fflush(stdout);
+    for (uint64_t seed = from; seed < from + seeds; seed++)
+        run(seed, false);
+    run_old_seeds();
+    printf("relay_sim: all held; %" PRIu64 " publications, %" PRIu64 " confirmed, %" PRIu64
+           " timed out, %" PRIu64 " refused by a full uplink; %" PRIu64 " subscriptions went on, %" PRIu64
+           " were told of a gap; %" PRIu64 " relays\n",
+           totals.published, totals.confirmed, totals.timed_out, totals.full, totals.recovered, totals.told,
+           totals.relays);
+    return 0;
+}
