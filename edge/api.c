@@ -96,6 +96,8 @@ static void serve(edge_worker_t *worker, http_exchange_t *exchange, edge_api_met
     X(broadcast)      \
     X(presence)       \
     X(presence_stats) \
+    X(history)        \
+    X(history_remove) \
     X(disconnect)     \
     X(unsubscribe)    \
     X(channels)       \

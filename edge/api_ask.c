@@ -9,13 +9,10 @@
 
 /* --- a question, and its answer as JSON --- */
 
-/* Appends the result, without the braces around it. ERR_* if the list is not what it should be. */
-typedef int render_fn(buf_t *out, span_t items);
-
 /* Owned by the uplink's callback, which always comes. */
 typedef struct asked {
     http_exchange_t *exchange; /* borrowed; NULL: the client has left */
-    render_fn *render;
+    edge_api_render_fn *render;
 } asked_t;
 
 static void answered(void *user, int err, span_t items)
@@ -42,8 +39,8 @@ static void gone(void *user)
     ((asked_t *)user)->exchange = NULL;
 }
 
-static void ask(edge_worker_t *worker, http_exchange_t *exchange, const envelope_ask_t *question,
-                render_fn *render)
+void edge_api_ask(edge_worker_t *worker, http_exchange_t *exchange, const envelope_ask_t *question,
+                  edge_api_render_fn *render)
 {
     asked_t *asked = mem_new(sizeof *asked);
     asked->exchange = exchange;
@@ -67,7 +64,7 @@ static int render_presence(buf_t *out, span_t items)
 }
 
 static void ask_presence(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body,
-                         question_t question, render_fn *render)
+                         question_t question, edge_api_render_fn *render)
 {
     const channel_options_t *options = NULL;
     buf_t channel = {0};
@@ -79,7 +76,8 @@ static void ask_presence(edge_worker_t *worker, http_exchange_t *exchange, const
     if (error)
         edge_api_refuse(exchange, error);
     else
-        ask(worker, exchange, &(envelope_ask_t){.question = question, .channel = buf_span(&channel)}, render);
+        edge_api_ask(worker, exchange, &(envelope_ask_t){.question = question, .channel = buf_span(&channel)},
+                     render);
     buf_fini(&channel);
 }
 
@@ -95,7 +93,7 @@ void edge_api_presence_stats(edge_worker_t *worker, http_exchange_t *exchange, c
 
 /* --- clients: disconnect, unsubscribe --- */
 
-static int render_nothing(buf_t *out, span_t items)
+int edge_api_render_nothing(buf_t *out, span_t items)
 {
     (void)items;
     buf_append_str(out, "{}");
@@ -200,7 +198,7 @@ void edge_api_disconnect(edge_worker_t *worker, http_exchange_t *exchange, const
     if (err)
         edge_api_refuse(exchange, CENTRIFUGE_ERROR_BAD_COMMAND);
     else
-        ask(worker, exchange, &question.ask, render_nothing);
+        edge_api_ask(worker, exchange, &question.ask, edge_api_render_nothing);
     client_question_fini(&question);
 }
 
@@ -216,7 +214,7 @@ void edge_api_unsubscribe(edge_worker_t *worker, http_exchange_t *exchange, cons
     if (error)
         edge_api_refuse(exchange, error);
     else
-        ask(worker, exchange, &question.ask, render_nothing);
+        edge_api_ask(worker, exchange, &question.ask, edge_api_render_nothing);
     client_question_fini(&question);
 }
 
@@ -310,8 +308,9 @@ void edge_api_channels(edge_worker_t *worker, http_exchange_t *exchange, const j
     if (err)
         edge_api_refuse(exchange, CENTRIFUGE_ERROR_BAD_COMMAND);
     else
-        ask(worker, exchange, &(envelope_ask_t){.question = QUESTION_CHANNELS, .channel = buf_span(&pattern)},
-            render_channels);
+        edge_api_ask(worker, exchange,
+                     &(envelope_ask_t){.question = QUESTION_CHANNELS, .channel = buf_span(&pattern)},
+                     render_channels);
     buf_fini(&pattern);
 }
 
@@ -391,5 +390,5 @@ static int render_nodes(buf_t *out, span_t items)
 void edge_api_info(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body)
 {
     (void)body;
-    ask(worker, exchange, &(envelope_ask_t){.question = QUESTION_NODES}, render_nodes);
+    edge_api_ask(worker, exchange, &(envelope_ask_t){.question = QUESTION_NODES}, render_nodes);
 }

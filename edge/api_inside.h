@@ -16,8 +16,16 @@ typedef void edge_api_method_fn(edge_worker_t *worker, http_exchange_t *exchange
 
 edge_api_method_fn edge_api_publish, edge_api_broadcast;
 edge_api_method_fn edge_api_presence, edge_api_presence_stats;
+edge_api_method_fn edge_api_history, edge_api_history_remove;
 edge_api_method_fn edge_api_disconnect, edge_api_unsubscribe;
 edge_api_method_fn edge_api_channels, edge_api_info;
+
+/* Asks the relays; the exchange is answered when they have, with what `render` appends: the result, without the braces
+ * around it. */
+typedef int edge_api_render_fn(buf_t *out, span_t items);
+void edge_api_ask(edge_worker_t *worker, http_exchange_t *exchange, const envelope_ask_t *question,
+                  edge_api_render_fn *render);
+int edge_api_render_nothing(buf_t *out, span_t items); /* {} */
 
 /* Appends a member that is a text; nothing if it is absent or null. ERR_TYPE, ERR_UTF8, or ERR_TOO_BIG above
  * `max` bytes. */

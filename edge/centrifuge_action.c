@@ -40,6 +40,7 @@ static void answered(void *user, int err, span_t items)
     centrifuge_waiting_t *waiting = user;
     uint32_t id = waiting->id;
     centrifuge_method_t method = waiting->method;
+    position_t since = waiting->since;
     edge_session_t *session = centrifuge_waiting_end(&waiting);
     if (!session)
         return;
@@ -48,8 +49,10 @@ static void answered(void *user, int err, span_t items)
         centrifuge_reply_error(out, id, centrifuge_error_of(err));
     else if (method == CENTRIFUGE_PRESENCE)
         centrifuge_reply_presence(out, id, items);
-    else
+    else if (method == CENTRIFUGE_PRESENCE_STATS)
         centrifuge_reply_presence_stats(out, id, items);
+    else
+        centrifuge_reply_history(out, id, items, since);
     centrifuge_client_end(session, &own);
     centrifuge_client_go_on(session);
 }
@@ -106,8 +109,8 @@ static verdict_t find_options(edge_session_t *session, span_t channel, const cha
     return *options ? FINE : CENTRIFUGE_ERROR_UNKNOWN_CHANNEL;
 }
 
-/* The wishes that would change what we send; others (recovery, positions, compression) are not granted, which
- * the answer says by leaving them out. */
+/* The wishes that would change what we send. Positions are told and recovery is granted where there is history; other
+ * wishes (join and leave, compression) are not, which the answer says by leaving them out. */
 static verdict_t check_wishes(const centrifuge_command_t *command)
 {
     if (command->type != 0)
@@ -163,6 +166,18 @@ static verdict_t check_subscribe(edge_session_t *session, const centrifuge_comma
     return verdict;
 }
 
+/* Bit of `flag` in a subscribe command. */
+#define MUST_RECOVER 2
+
+/* Not known if its epoch is none of ours. */
+static position_t position_of(const centrifuge_position_t *said)
+{
+    position_t position = {.offset = said->offset};
+    if (position_set_epoch(&position, said->epoch) != OK)
+        return (position_t){0};
+    return position;
+}
+
 static verdict_t hub_verdict(int err)
 {
     return err == ERR_FULL ? CENTRIFUGE_ERROR_LIMIT : centrifuge_error_of(err);
@@ -178,12 +193,16 @@ static int subscribe(edge_session_t *session, const centrifuge_command_t *comman
         return OK;
     }
     int err = edge_hub_subscribe(session->worker->hub, session, command->channel, info, &subscription);
-    if (err == ERR_AGAIN)
-        subscription->request = command->id;
-    else if (err)
+    if (err && err != ERR_AGAIN) {
         refuse(session, command->id, hub_verdict(err));
-    else
-        centrifuge_client_reply(session, command->id, CENTRIFUGE_SUBSCRIBE);
+        return OK;
+    }
+    subscription->request = command->id;
+    subscription->must_recover = command->flag & MUST_RECOVER;
+    if (command->recover)
+        edge_hub_recover(session->worker->hub, subscription, position_of(&command->at));
+    else if (err == OK)
+        centrifuge_client_subscribed(session, subscription, NULL);
     return OK;
 }
 
@@ -274,6 +293,20 @@ static verdict_t check_presence(edge_session_t *session, const centrifuge_comman
     return !err ? FINE : err == ERR_UNAVAILABLE ? CENTRIFUGE_ERROR_NOT_AVAILABLE : CENTRIFUGE_ERROR_DENIED;
 }
 
+static int ask(edge_session_t *session, const centrifuge_command_t *command, const envelope_ask_t *question,
+               position_t since)
+{
+    edge_worker_t *worker = session->worker;
+    centrifuge_waiting_t *waiting = centrifuge_waiting_begin(session, command);
+    waiting->since = since;
+    int err = uplink_ask(worker->uplink, *question, answered, waiting, worker->now_us);
+    if (err) {
+        centrifuge_waiting_end(&waiting);
+        centrifuge_client_reply_error(session, command->id, CENTRIFUGE_ERROR_INTERNAL);
+    }
+    return OK;
+}
+
 static int ask_presence(edge_session_t *session, const centrifuge_command_t *command)
 {
     verdict_t verdict = check_presence(session, command);
@@ -284,14 +317,44 @@ static int ask_presence(edge_session_t *session, const centrifuge_command_t *com
     envelope_ask_t question = {.question = command->method == CENTRIFUGE_PRESENCE ? QUESTION_PRESENCE
                                                                                   : QUESTION_PRESENCE_STATS,
                                .channel = command->channel};
-    edge_worker_t *worker = session->worker;
-    centrifuge_waiting_t *waiting = centrifuge_waiting_begin(session, command);
-    int err = uplink_ask(worker->uplink, question, answered, waiting, worker->now_us);
-    if (err) {
-        centrifuge_waiting_end(&waiting);
-        centrifuge_client_reply_error(session, command->id, CENTRIFUGE_ERROR_INTERNAL);
+    return ask(session, command, &question, (position_t){0});
+}
+
+/* --- history --- */
+
+static verdict_t check_history(edge_session_t *session, const centrifuge_command_t *command)
+{
+    const channel_options_t *options;
+    verdict_t verdict = find_options(session, command->channel, &options);
+    if (verdict)
+        return verdict;
+    if (options->history_size == 0 || options->history_ttl_us == 0)
+        return CENTRIFUGE_ERROR_NOT_AVAILABLE;
+    if (!is_subscribed(session, command->channel))
+        return CENTRIFUGE_ERROR_DENIED;
+    if (command->reverse && command->since.given && command->since.offset == 0)
+        return CENTRIFUGE_ERROR_BAD_COMMAND;
+    return FINE;
+}
+
+static int ask_history(edge_session_t *session, const centrifuge_command_t *command)
+{
+    verdict_t verdict = check_history(session, command);
+    position_t since = position_of(&command->since);
+    if (!verdict && command->since.given && !position_known(since))
+        verdict = CENTRIFUGE_ERROR_UNRECOVERABLE;
+    if (verdict) {
+        refuse(session, command->id, verdict);
+        return OK;
     }
-    return OK;
+    bool all = command->limit < 0 || command->limit > (int64_t)RECALL_MAX;
+    envelope_ask_t question = {.question = QUESTION_HISTORY,
+                               .channel = command->channel,
+                               .epoch = position_epoch(&since),
+                               .offset = since.offset,
+                               .limit = all ? RECALL_MAX : (uint64_t)command->limit,
+                               .reverse = command->reverse};
+    return ask(session, command, &question, since);
 }
 
 /* --- the rest --- */
@@ -339,7 +402,7 @@ static int (*const actions[CENTRIFUGE_METHOD_COUNT])(edge_session_t *, const cen
     [CENTRIFUGE_PUBLISH] = publish,
     [CENTRIFUGE_PRESENCE] = ask_presence,
     [CENTRIFUGE_PRESENCE_STATS] = ask_presence,
-    [CENTRIFUGE_HISTORY] = refuse_unavailable,
+    [CENTRIFUGE_HISTORY] = ask_history,
     [CENTRIFUGE_PING] = refuse_bad,
     [CENTRIFUGE_SEND] = refuse_send,
     [CENTRIFUGE_RPC] = refuse_unavailable,
@@ -352,7 +415,7 @@ static int (*const actions[CENTRIFUGE_METHOD_COUNT])(edge_session_t *, const cen
 static bool comes_too_early(edge_session_t *session, const centrifuge_command_t *command)
 {
     if (command->method != CENTRIFUGE_PUBLISH && command->method != CENTRIFUGE_PRESENCE &&
-        command->method != CENTRIFUGE_PRESENCE_STATS)
+        command->method != CENTRIFUGE_PRESENCE_STATS && command->method != CENTRIFUGE_HISTORY)
         return false;
     const edge_subscription_t *subscription = edge_hub_find(session->worker->hub, session, command->channel);
     return subscription && edge_subscription_waits(subscription);

@@ -114,6 +114,32 @@ edge_session_t *centrifuge_waiting_end(centrifuge_waiting_t **self_p)
     return session && edge_session_is_open(session) ? session : NULL;
 }
 
+/* --- subscriptions --- */
+
+static bool has_history(const edge_session_t *session, span_t channel)
+{
+    const channel_options_t *options = namespaces_find(uplink_namespaces(session->worker->uplink), channel);
+    return options && options->history_size > 0 && options->history_ttl_us > 0;
+}
+
+/* A client that goes on is told the position that it gave, and moves on by the publications. */
+void centrifuge_client_subscribed(edge_session_t *session, const edge_subscription_t *subscription,
+                                  const edge_recovery_t *recovery)
+{
+    span_t channel = edge_channel_name(subscription->channel);
+    centrifuge_subscribed_t subscribed = {.recoverable = has_history(session, channel),
+                                          .position = edge_channel_position(subscription->channel),
+                                          .wanted = recovery != NULL};
+    if (recovery && recovery->recovered) {
+        subscribed.recovered = true;
+        subscribed.position = recovery->since;
+        subscribed.messages = recovery->messages;
+    }
+    buf_t own = {0};
+    centrifuge_reply_subscribe(centrifuge_client_begin(session, &own), subscription->request, &subscribed);
+    centrifuge_client_end(session, &own);
+}
+
 /* --- commands that are held --- */
 
 void centrifuge_client_hold(edge_session_t *session, span_t lines)

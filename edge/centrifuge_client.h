@@ -10,6 +10,7 @@
 
 #include "edge/centrifuge_reply.h"
 #include "edge/close_code.h"
+#include "edge/hub.h"
 #include "edge/session.h"
 
 /* Commands of one client that wait for the relays: enough to keep a link busy, and a small part of what the
@@ -42,6 +43,10 @@ void centrifuge_client_reply_error(edge_session_t *session, uint32_t id, centrif
 void centrifuge_client_unsubscribed(edge_session_t *session, span_t channel, uint32_t code,
                                     const char *reason);
 
+/* The answer to a subscribe command; `recovery` is NULL where none was wanted. */
+void centrifuge_client_subscribed(edge_session_t *session, const edge_subscription_t *subscription,
+                                  const edge_recovery_t *recovery);
+
 /* Anything else that is said: append one JSON object to what begin returns, then call end. `own` is an empty
  * buffer of the caller's, freed by end. */
 buf_t *centrifuge_client_begin(edge_session_t *session, buf_t *own);
@@ -61,6 +66,7 @@ typedef struct centrifuge_waiting {
     edge_session_t *session; /* borrowed; NULL = gone */
     uint32_t id;
     centrifuge_method_t method;
+    position_t since; /* history: what was asked for; not known = no position */
 } centrifuge_waiting_t;
 
 centrifuge_waiting_t *centrifuge_waiting_begin(edge_session_t *session, const centrifuge_command_t *command);

@@ -15,7 +15,7 @@ const char *centrifuge_method_name(centrifuge_method_t method)
 
 /* --- the fields of requests --- */
 
-typedef enum field_type { TEXT, RAW, COUNT, WHOLE, FLAG, OBJECT, PRESENT } field_type_t;
+typedef enum field_type { TEXT, RAW, COUNT, WHOLE, FLAG, OBJECT, PRESENT, POSITION } field_type_t;
 
 #define INTO(member) offsetof(centrifuge_command_t, member)
 #define NOWHERE      SIZE_MAX /* only its type counts, as the protocol fixes it */
@@ -26,13 +26,17 @@ static const struct field {
     field_type_t type;
     size_t place;
 } fields[] = {
-    {"channel", TEXT, INTO(channel)}, {"token", TEXT, INTO(token)},  {"data", RAW, INTO(data)},
-    {"delta", TEXT, INTO(delta)},     {"type", WHOLE, INTO(type)},   {"tf", PRESENT, INTO(has_tag_filter)},
-    {"name", TEXT, NOWHERE},          {"version", TEXT, NOWHERE},    {"headers", OBJECT, NOWHERE},
-    {"subs", OBJECT, NOWHERE},        {"flag", WHOLE, NOWHERE},      {"recover", FLAG, NOWHERE},
-    {"epoch", TEXT, NOWHERE},         {"offset", COUNT, NOWHERE},    {"positioned", FLAG, NOWHERE},
-    {"recoverable", FLAG, NOWHERE},   {"join_leave", FLAG, NOWHERE}, {"limit", WHOLE, NOWHERE},
-    {"since", OBJECT, NOWHERE},       {"reverse", FLAG, NOWHERE},    {"method", TEXT, NOWHERE},
+    {"channel", TEXT, INTO(channel)}, {"token", TEXT, INTO(token)},
+    {"data", RAW, INTO(data)},        {"delta", TEXT, INTO(delta)},
+    {"type", WHOLE, INTO(type)},      {"tf", PRESENT, INTO(has_tag_filter)},
+    {"name", TEXT, NOWHERE},          {"version", TEXT, NOWHERE},
+    {"headers", OBJECT, NOWHERE},     {"subs", OBJECT, NOWHERE},
+    {"flag", WHOLE, INTO(flag)},      {"recover", FLAG, INTO(recover)},
+    {"epoch", TEXT, INTO(at.epoch)},  {"offset", COUNT, INTO(at.offset)},
+    {"positioned", FLAG, NOWHERE},    {"recoverable", FLAG, NOWHERE},
+    {"join_leave", FLAG, NOWHERE},    {"limit", WHOLE, INTO(limit)},
+    {"since", POSITION, INTO(since)}, {"reverse", FLAG, INTO(reverse)},
+    {"method", TEXT, NOWHERE},
 };
 
 /* A string decoded; into `memory`, which has room for it, if it has escapes. */
@@ -44,6 +48,19 @@ static int take_text(const json_value_t *value, buf_t *memory, span_t *out)
     int err = json_to_text(value, memory);
     if (!err)
         *out = span_new(memory->data + begin, memory->size - begin);
+    return err;
+}
+
+/* {"offset":3,"epoch":"aB"} */
+static int take_position(const json_value_t *value, buf_t *memory, centrifuge_position_t *out)
+{
+    json_value_t member;
+    int err = json_check_keys(value);
+    if (!err && json_get(value, "epoch", &member))
+        err = take_text(&member, memory, &out->epoch);
+    if (!err && json_get(value, "offset", &member))
+        err = json_to_u64(&member, &out->offset);
+    out->given = true;
     return err;
 }
 
@@ -65,6 +82,7 @@ static int take_field(const struct field *field, const json_value_t *value, buf_
     case COUNT: return value->type == JSON_NULL ? OK : json_to_u64(value, place);
     case WHOLE: return value->type == JSON_NULL ? OK : json_to_i64(value, place);
     case FLAG: return value->type == JSON_NULL ? OK : json_to_bool(value, place);
+    case POSITION: return value->type == JSON_NULL ? OK : take_position(value, memory, place);
     case OBJECT: return value->type == JSON_NULL || value->type == JSON_OBJECT ? OK : ERR_TYPE;
     }
     return ERR_TYPE;

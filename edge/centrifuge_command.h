@@ -39,6 +39,13 @@ typedef enum centrifuge_method {
 /* The member's name; also that of the result in a reply. Static memory; not for PONG. */
 const char *centrifuge_method_name(centrifuge_method_t method);
 
+/* A position as a client says it; its epoch may be anything. */
+typedef struct centrifuge_position {
+    bool given;
+    span_t epoch;
+    uint64_t offset;
+} centrifuge_position_t;
+
 /* Spans are lent until the next centrifuge_read. What is absent is empty, or 0. */
 typedef struct centrifuge_command {
     centrifuge_method_t method;
@@ -49,6 +56,12 @@ typedef struct centrifuge_command {
     span_t delta; /* the kind of compression that is asked for */
     int64_t type; /* the kind of subscription */
     bool has_tag_filter;
+    bool recover;                /* go on from `at` */
+    bool reverse;                /* history: newest first */
+    int64_t flag;                /* bit 1: what can't be recovered is an error */
+    int64_t limit;               /* history: 0 = none, below 0 = all that may be had */
+    centrifuge_position_t at;    /* subscribe */
+    centrifuge_position_t since; /* history */
 } centrifuge_command_t;
 
 typedef struct centrifuge_reader {

@@ -198,10 +198,10 @@ static void append_payload(buf_t *out, uint64_t flags, span_t payload)
     }
 }
 
-void centrifuge_push_publication(buf_t *out, const envelope_msg_t *message)
+/* {"data":...,"info":{...},"offset":8} */
+static void append_publication(buf_t *out, const envelope_msg_t *message)
 {
-    begin_push(out, message->channel);
-    buf_append_span(out, SPAN(",\"pub\":{\"data\":"));
+    buf_append_span(out, SPAN("{\"data\":"));
     append_payload(out, message->flags, message->payload);
     if (message->client.size > 0) {
         buf_append_span(out, SPAN(",\"info\":"));
@@ -211,8 +211,90 @@ void centrifuge_push_publication(buf_t *out, const envelope_msg_t *message)
         buf_append_span(out, SPAN(",\"offset\":"));
         buf_append_u64(out, message->offset);
     }
-    buf_append_span(out, SPAN("}}}"));
+    buf_append_byte(out, '}');
 }
+
+static void append_publications(buf_t *out, span_t messages)
+{
+    buf_append_span(out, SPAN("\"publications\":["));
+    bool first = true;
+    for (envelope_msg_t message; recall_next(&messages, &message); first = false) {
+        if (!first)
+            buf_append_byte(out, ',');
+        append_publication(out, &message);
+    }
+    buf_append_byte(out, ']');
+}
+
+static void append_position(buf_t *out, position_t position)
+{
+    buf_append_span(out, SPAN("\"epoch\":"));
+    json_append_string(out, position_epoch(&position));
+    buf_append_span(out, SPAN(",\"offset\":"));
+    buf_append_u64(out, position.offset);
+}
+
+void centrifuge_push_publication(buf_t *out, const envelope_msg_t *message)
+{
+    begin_push(out, message->channel);
+    buf_append_span(out, SPAN(",\"pub\":"));
+    append_publication(out, message);
+    buf_append_span(out, SPAN("}}"));
+}
+
+/* --- positions --- */
+
+void centrifuge_reply_subscribe(buf_t *out, uint32_t id, const centrifuge_subscribed_t *subscribed)
+{
+    begin_reply(out, id);
+    buf_append_span(out, SPAN("\"subscribe\":{"));
+    if (subscribed->recoverable) {
+        buf_append_span(out, SPAN("\"recoverable\":true,\"positioned\":true,"));
+        append_position(out, subscribed->position);
+        if (subscribed->wanted)
+            buf_append_span(out, SPAN(",\"was_recovering\":true"));
+        if (subscribed->recovered) {
+            buf_append_span(out, SPAN(",\"recovered\":true,"));
+            append_publications(out, subscribed->messages);
+        }
+    }
+    buf_append_span(out, SPAN("}}"));
+}
+
+static void append_recall(buf_t *out, const recall_t *recall)
+{
+    buf_append_byte(out, '{');
+    append_publications(out, recall->messages);
+    buf_append_byte(out, ',');
+    append_position(out, recall->top);
+    buf_append_byte(out, '}');
+}
+
+int centrifuge_append_history(buf_t *out, span_t items)
+{
+    recall_t recall;
+    int err = recall_read(items, &recall);
+    if (!err)
+        append_recall(out, &recall);
+    return err;
+}
+
+void centrifuge_reply_history(buf_t *out, uint32_t id, span_t items, position_t since)
+{
+    recall_t recall;
+    if (recall_read(items, &recall) != OK) {
+        centrifuge_reply_error(out, id, CENTRIFUGE_ERROR_INTERNAL);
+    } else if (position_known(since) && !position_same_epoch(since, recall.top)) {
+        centrifuge_reply_error(out, id, CENTRIFUGE_ERROR_UNRECOVERABLE);
+    } else {
+        begin_reply(out, id);
+        buf_append_span(out, SPAN("\"history\":"));
+        append_recall(out, &recall);
+        buf_append_byte(out, '}');
+    }
+}
+
+/* --- more pushes --- */
 
 void centrifuge_push_unsubscribe(buf_t *out, span_t channel, uint32_t code, const char *reason)
 {

@@ -5,7 +5,7 @@
 #define HEDDLE_EDGE_CENTRIFUGE_REPLY_H
 
 #include "edge/centrifuge_command.h"
-#include "protocol/envelope.h"
+#include "protocol/recall.h"
 
 /* X(NAME, code, message, is it temporary: will the same command work later?) */
 #define CENTRIFUGE_ERRORS(X)                                \
@@ -16,7 +16,8 @@
     X(LIMIT, 106, "limit exceeded", false)                  \
     X(BAD_COMMAND, 107, "bad request", false)               \
     X(NOT_AVAILABLE, 108, "not available", false)           \
-    X(TOKEN_EXPIRED, 109, "token expired", false)
+    X(TOKEN_EXPIRED, 109, "token expired", false)           \
+    X(UNRECOVERABLE, 112, "unrecoverable position", false)
 
 typedef enum centrifuge_error {
     CENTRIFUGE_ERROR_NONE = 0,
@@ -41,6 +42,24 @@ void centrifuge_reply_error(buf_t *out, uint32_t id, centrifuge_error_t error);
 
 /* {"id":4,"publish":{}} */
 void centrifuge_reply_empty(buf_t *out, uint32_t id, centrifuge_method_t method);
+
+/* What a subscription begins with. */
+typedef struct centrifuge_subscribed {
+    bool recoverable;    /* the client may go on from its position later; and it gets positions */
+    position_t position; /* the first push is the one behind it, and behind the publications here */
+    bool wanted;         /* it asked to go on from a position ... */
+    bool recovered;      /* ... and does: */
+    span_t messages;     /* encoded MSGs, for recall_next */
+} centrifuge_subscribed_t;
+
+/* {"id":2,"subscribe":{...}} */
+void centrifuge_reply_subscribe(buf_t *out, uint32_t id, const centrifuge_subscribed_t *subscribed);
+
+/* {"publications":[...],"epoch":"aB","offset":4} from the answer to QUESTION_HISTORY, or ERR_*. */
+int centrifuge_append_history(buf_t *out, span_t items);
+
+/* The same as a reply. A `since` of another epoch becomes the error UNRECOVERABLE. */
+void centrifuge_reply_history(buf_t *out, uint32_t id, span_t items, position_t since);
 
 /* `ping_s` 0: no pings. */
 void centrifuge_reply_connect(buf_t *out, uint32_t id, const char *client, uint64_t ping_s);

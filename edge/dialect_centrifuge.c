@@ -115,13 +115,17 @@ static edge_frame_t *frame(const envelope_msg_t *message)
     return made;
 }
 
-static void subscribed(edge_subscription_t *subscription, int err)
+static void subscribed(edge_subscription_t *subscription, int err, const edge_recovery_t *recovery)
 {
     edge_session_t *session = subscription->session;
-    if (err)
+    if (err) {
         centrifuge_client_reply_error(session, subscription->request, centrifuge_error_of(err));
-    else
-        centrifuge_client_reply(session, subscription->request, CENTRIFUGE_SUBSCRIBE);
+    } else if (recovery && !recovery->recovered && subscription->must_recover) {
+        centrifuge_client_reply_error(session, subscription->request, CENTRIFUGE_ERROR_UNRECOVERABLE);
+        edge_hub_unsubscribe(session->worker->hub, &subscription);
+    } else {
+        centrifuge_client_subscribed(session, subscription, recovery);
+    }
     centrifuge_client_go_on_at_once(session);
 }
 

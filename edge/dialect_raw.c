@@ -11,6 +11,7 @@
 #include "edge/raw_request.h"
 #include "edge/worker.h"
 #include "protocol/json.h"
+#include "protocol/recall.h"
 
 /* A client's message that came while the uplink was full. */
 typedef struct held_message {
@@ -26,7 +27,8 @@ typedef struct raw_client {
     size_t names_size;
     list_t held;          /* of held_message_t, owned: no more than was read before reading was held back */
     uint32_t unconfirmed; /* publications whose `published` is still to be called */
-    bool listens, publishes, echoes;
+    bool listens, publishes, echoes, tells_positions;
+    position_t since; /* where it wants to go on from; not known = from now on */
 } raw_client_t;
 
 static void close_with(edge_session_t *session, edge_close_code_t code)
@@ -96,6 +98,8 @@ static raw_client_t *client_new(const raw_request_t *request)
     self->listens = request->listens;
     self->publishes = request->publishes;
     self->echoes = request->echoes;
+    self->tells_positions = request->tells_positions;
+    self->since = request->since;
     return self;
 }
 
@@ -119,14 +123,67 @@ static int admit(edge_worker_t *worker, const http_head_t *head, edge_session_t 
 
 /* --- subscriptions --- */
 
+/* {"channel":"c","position":"abcdEFGH:7","recovered":true}: offsets are dense, so a client that counts frames from here
+ * on knows the position of each. */
+static void tell_position(const edge_subscription_t *subscription, const edge_recovery_t *recovery)
+{
+    bool recovered = recovery && recovery->recovered;
+    char position[POSITION_TEXT_SIZE];
+    buf_t text = {0};
+    buf_append_span(&text, SPAN("{\"channel\":"));
+    json_append_string(&text, edge_channel_name(subscription->channel));
+    buf_printf(
+        &text, ",\"position\":\"%s\"",
+        position_print(recovered ? recovery->since : edge_channel_position(subscription->channel), position));
+    if (recovery)
+        buf_printf(&text, ",\"recovered\":%s", recovered ? "true" : "false");
+    buf_append_byte(&text, '}');
+    edge_session_send_text(subscription->session, buf_span(&text));
+    buf_fini(&text);
+}
+
+static edge_frame_t *frame(const envelope_msg_t *message)
+{
+    return edge_frame_new(message->flags & MESSAGE_BINARY ? WEBSOCKET_BINARY : WEBSOCKET_TEXT,
+                          message->payload);
+}
+
+static void send_missed(edge_session_t *session, span_t messages)
+{
+    for (envelope_msg_t message; recall_next(&messages, &message);) {
+        edge_frame_t *made = frame(&message);
+        edge_session_send(session, made);
+        edge_frame_unref(&made);
+    }
+}
+
+/* It is on. A client that can't be told in words that it has missed something is told by the close. */
+static void begin(edge_subscription_t *subscription, const edge_recovery_t *recovery)
+{
+    edge_session_t *session = subscription->session;
+    const raw_client_t *client = session->state;
+    if (client->tells_positions)
+        tell_position(subscription, recovery);
+    if (recovery && recovery->recovered)
+        send_missed(session, recovery->messages);
+    else if (recovery && !client->tells_positions)
+        close_with(session, EDGE_CLOSE_INSUFFICIENT);
+}
+
 static void subscribe(edge_session_t *session, const raw_client_t *client, span_t channel)
 {
+    edge_hub_t *hub = session->worker->hub;
     edge_subscription_t *subscription;
-    int err = edge_hub_subscribe(session->worker->hub, session, channel, NULL, &subscription);
-    if (err == OK || err == ERR_AGAIN)
-        subscription->skips_own = !client->echoes;
-    else
+    int err = edge_hub_subscribe(hub, session, channel, NULL, &subscription);
+    if (err != OK && err != ERR_AGAIN) {
         close_for(session, err);
+        return;
+    }
+    subscription->skips_own = !client->echoes;
+    if (position_known(client->since))
+        edge_hub_recover(hub, subscription, client->since);
+    else if (err == OK)
+        begin(subscription, NULL);
 }
 
 /* Keeps of the names what is needed from now on, the first. */
@@ -146,10 +203,12 @@ static void opened(edge_session_t *session)
     forget_names(client);
 }
 
-static void subscribed(edge_subscription_t *subscription, int err)
+static void subscribed(edge_subscription_t *subscription, int err, const edge_recovery_t *recovery)
 {
     if (err)
         close_for(subscription->session, err);
+    else
+        begin(subscription, recovery);
 }
 
 static void lost(edge_subscription_t *subscription)
@@ -163,12 +222,6 @@ static void unsubscribed(edge_session_t *session, span_t channel, uint32_t code,
     (void)code;
     (void)reason;
     close_with(session, EDGE_CLOSE_FORCE);
-}
-
-static edge_frame_t *frame(const envelope_msg_t *message)
-{
-    return edge_frame_new(message->flags & MESSAGE_BINARY ? WEBSOCKET_BINARY : WEBSOCKET_TEXT,
-                          message->payload);
 }
 
 /* --- publications --- */

@@ -131,6 +131,7 @@ static void detach(edge_hub_t *self, edge_subscription_t *subscription)
 static void let_go(edge_hub_t *self, edge_subscription_t *subscription)
 {
     edge_channel_t *channel = subscription->channel;
+    edge_hub_drop_recovery(self, subscription);
     mem_free(subscription->info);
     mem_free(subscription);
     release(self, channel);
@@ -205,7 +206,7 @@ void edge_hub_unsubscribe_all(edge_hub_t *self, edge_session_t *session)
 void edge_hub_refuse(edge_hub_t *self, edge_subscription_t *subscription, int err)
 {
     detach(self, subscription);
-    subscription->session->dialect->subscribed(subscription, err);
+    subscription->session->dialect->subscribed(subscription, err, NULL);
     let_go(self, subscription);
 }
 
@@ -227,9 +228,11 @@ static void answer_waiting(edge_hub_t *self, edge_channel_t *channel, int err)
             continue;
         if (err) {
             edge_hub_refuse(self, subscription, err);
+        } else if (subscription->recovering) {
+            edge_hub_ask_missed(self, subscription);
         } else {
             list_remove(&subscription->waiting);
-            subscription->session->dialect->subscribed(subscription, OK);
+            subscription->session->dialect->subscribed(subscription, OK, NULL);
         }
     }
     release(self, channel);
@@ -280,6 +283,8 @@ static void fan_out(edge_hub_t *self, const edge_channel_t *channel, const envel
     for (uint32_t i = 0; i < channel->count; i++) {
         const edge_subscription_t *subscription = channel->subscriptions[i];
         edge_session_t *session = subscription->session;
+        if (edge_subscription_waits(subscription))
+            continue; /* it recovers: this is in what it will be told */
         if (subscription->skips_own && has_author && memcmp(session->id, author, sizeof author) == 0)
             continue;
         edge_frame_t *frame = frame_for(&set, session->dialect);
@@ -419,6 +424,7 @@ edge_hub_t *edge_hub_new(edge_worker_t *worker, uplink_t *uplink)
     list_init(&self->work);
     list_init(&self->waiting);
     list_init(&self->joining);
+    list_init(&self->asking);
     list_init(&self->leaves);
     return self;
 }

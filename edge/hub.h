@@ -38,10 +38,19 @@ typedef struct edge_subscription {
     uint64_t asked_us;       /* monotonic; when it began to wait */
     char *info;              /* owned raw JSON of a subscription token, or NULL */
     uint32_t at;             /* its place in the channel's array */
-    uint32_t request; /* the client's own number of its request, for the answer; the dialect's business */
-    bool skips_own;   /* not what its own session publishes (raw: echo=0) */
-    bool present;     /* a JOIN was sent, so a LEAVE must follow */
+    uint32_t request;  /* the client's own number of its request, for the answer; the dialect's business */
+    bool must_recover; /* or be refused; the dialect's business */
+    bool skips_own;    /* not what its own session publishes (raw: echo=0) */
+    bool present;      /* a JOIN was sent, so a LEAVE must follow */
+    struct edge_recovering *recovering; /* owned; NULL but while it waits to go on from a position */
 } edge_subscription_t;
+
+/* How a subscription that wanted to go on from a position does. */
+typedef struct edge_recovery {
+    bool recovered;   /* `messages` are all that was missed; else some can't be had any more */
+    position_t since; /* what was asked for */
+    span_t messages;  /* encoded MSGs in order, for recall_next; lent for the call */
+} edge_recovery_t;
 
 edge_hub_t *edge_hub_new(edge_worker_t *worker, uplink_t *uplink);
 void edge_hub_destroy(edge_hub_t **self_p);
@@ -61,6 +70,10 @@ static inline bool edge_subscription_waits(const edge_subscription_t *self)
  * happens (may be NULL). */
 int edge_hub_subscribe(edge_hub_t *self, edge_session_t *session, span_t channel, char *info,
                        edge_subscription_t **out);
+
+/* The new subscription is to go on from a position (not known: one that nobody can go on from): it waits, from now on or still, and is answered through
+ * dialect.subscribed with what it missed. What comes live meanwhile is part of that. */
+void edge_hub_recover(edge_hub_t *self, edge_subscription_t *subscription, position_t since);
 
 edge_subscription_t *edge_hub_find(edge_hub_t *self, const edge_session_t *session,
                                    span_t channel); /* NULL */

@@ -31,6 +31,7 @@ struct edge_hub {
     list_t work;          /* of edge_channel_t, through `work` */
     list_t waiting;       /* of edge_subscription_t, through `waiting`; who asked first is first */
     list_t joining;       /* of edge_subscription_t, through `joining` */
+    list_t asking;        /* of struct edge_recovering: questions still to be asked */
     list_t leaves;        /* LEAVEs that did not fit; hub_upstream owns them */
     size_t subscriptions; /* of all channels */
 };
@@ -41,6 +42,13 @@ void edge_channel_go(edge_channel_t *self, channel_state_t state);
 /* After each change: puts the channel on the work list or takes it off; frees it when nobody listens, nobody
  * walks it, and no answer will come that could be taken for the answer to a later SUB. */
 void edge_hub_settle(edge_hub_t *self, edge_channel_t *channel);
+
+/* The owner is to be asked for what the subscription has missed: at the turn's end. */
+void edge_hub_ask_missed(edge_hub_t *self, edge_subscription_t *subscription);
+void edge_hub_send_asks(edge_hub_t *self, uint64_t now_us);
+
+/* Forgets that it wanted to recover. */
+void edge_hub_drop_recovery(edge_hub_t *self, edge_subscription_t *subscription);
 
 /* Takes a subscription away, and tells its dialect why. */
 void edge_hub_refuse(edge_hub_t *self, edge_subscription_t *subscription, int err);

@@ -209,4 +209,5 @@ void edge_hub_turn(edge_hub_t *self, uint64_t now_us)
         edge_hub_settle(self, channel);
     }
     send_joins(self, now_us);
+    edge_hub_send_asks(self, now_us);
 }

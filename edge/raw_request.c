@@ -12,7 +12,7 @@
 enum mode { MODE_SUB, MODE_PUB, MODE_BOTH };
 static const char *const mode_words[] = {"sub", "pub", NULL};
 
-static const char *const echo_words[] = {"0", "1", NULL};
+static const char *const zero_one_words[] = {"0", "1", NULL};
 
 static int refuse(const char **why, const char *sentence)
 {
@@ -103,12 +103,29 @@ static int read_options(raw_request_t *self, span_t query, const char **why)
     int mode = read_word(query, "mode", mode_words, MODE_BOTH);
     if (mode < 0)
         return refuse(why, "mode is sub or pub");
-    int echo = read_word(query, "echo", echo_words, 1);
+    int echo = read_word(query, "echo", zero_one_words, 1);
     if (echo < 0)
         return refuse(why, "echo is 0 or 1");
     self->listens = mode != MODE_PUB;
     self->publishes = mode != MODE_SUB;
     self->echoes = echo == 1;
+    int positions = read_word(query, "positions", zero_one_words, 0);
+    if (positions < 0)
+        return refuse(why, "positions is 0 or 1");
+    self->tells_positions = positions == 1;
+    return 101;
+}
+
+static int read_since(raw_request_t *self, span_t query, const char **why)
+{
+    char text[POSITION_TEXT_SIZE];
+    int size = http_query_value(query, "since", 0, text, sizeof text);
+    if (size == ERR_NOT_FOUND)
+        return 101;
+    if (size <= 0 || position_parse(span_new(text, (size_t)size), &self->since) != OK)
+        return refuse(why, "since is EPOCH:OFFSET, as the edge told it");
+    if (self->count > 1 || !self->listens)
+        return refuse(why, "since is for one channel that is listened to");
     return 101;
 }
 
@@ -151,6 +168,8 @@ int raw_request_read(raw_request_t *self, const http_head_t *head, uint64_t max_
     int status = read_options(self, head->query, why);
     if (status == 101)
         status = read_names(self, head, max_channels, why);
+    if (status == 101)
+        status = read_since(self, head->query, why);
     if (status == 101)
         status = read_token(self, head, why);
     return status;

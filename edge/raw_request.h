@@ -5,6 +5,8 @@
  *     GET /ws?channel=A&channel=B    several; what the client sends goes to the first
  *       mode=sub | mode=pub          only listens, only publishes
  *       echo=0                       not what the client itself publishes
+ *       since=EPOCH:OFFSET           goes on from there; for one channel
+ *       positions=1                  the first frame of each channel tells where it begins
  *       token=T                      or "Authorization: Bearer T"
  */
 #ifndef HEDDLE_EDGE_RAW_REQUEST_H
@@ -12,13 +14,15 @@
 
 #include "base/buf.h"
 #include "base/http/head.h"
+#include "protocol/position.h"
 #include "protocol/token.h"
 
 typedef struct raw_request {
     buf_t names;  /* owned; the channels' names, valid, each once, each with a NUL behind it */
     size_t count; /* names */
-    bool listens, publishes, echoes;
-    span_t token; /* empty = none */
+    bool listens, publishes, echoes, tells_positions;
+    position_t since; /* not known = from now on */
+    span_t token;     /* empty = none */
     char token_memory[TOKEN_LIMIT + 1];
 } raw_request_t;
 

@@ -36,6 +36,8 @@
       "Messages that a client did not get, by cause")                                                        \
     X(dropped_dialect, STAT_COUNTER, "heddle_client_dropped_messages_total", "reason=\"dialect\"",           \
       "Messages that a client did not get, by cause")                                                        \
+    X(unrecovered, STAT_COUNTER, "heddle_client_unrecovered_total", NULL,                                    \
+      "Subscriptions that could not go on from their client's position; the client was told")                \
     X(closed_slow, STAT_COUNTER, "heddle_client_disconnects_total", "reason=\"slow\"",                       \
       "Disconnects by cause")                                                                                \
     X(closed_ping, STAT_COUNTER, "heddle_client_disconnects_total", "reason=\"ping\"",                       \

@@ -24,6 +24,7 @@ typedef struct pending {
 typedef struct asked {
     list_node_t node;
     uint64_t id;
+    uint64_t relay; /* the node that was asked */
     uint64_t deadline_us;
     uplink_answered_fn *answered;
     void *user;
@@ -201,13 +202,6 @@ void uplink_forget(uplink_t *self, void *user)
         if (pending && pending->user == user)
             pending->published = NULL;
     }
-    LIST_EACH_SAFE (node, &self->asked) {
-        asked_t *asked = LIST_ITEM(node, asked_t, node);
-        if (asked->user == user) {
-            list_remove(&asked->node);
-            mem_free(asked);
-        }
-    }
 }
 
 bool uplink_has_room(const uplink_t *self)
@@ -267,6 +261,7 @@ int uplink_ask(uplink_t *self, envelope_ask_t question, uplink_answered_fn *answ
         return err;
     asked_t *asked = mem_new(sizeof *asked);
     asked->id = question.id;
+    asked->relay = link_peer(relay);
     asked->deadline_us = now_us + UPLINK_ASK_TIMEOUT_US;
     asked->answered = answered;
     asked->user = user;
@@ -279,6 +274,17 @@ void uplink_answer(uplink_t *self, link_t *relay, uint64_t id, int err, span_t i
     (void)self;
     envelope_t answer = {.kind = KIND_ANSWER, .answer = {id, (uint64_t)-err, items}};
     (void)link_send(relay, &answer, now_us); /* the one who asked has a deadline */
+}
+
+void uplink_withdraw(uplink_t *self, const void *user)
+{
+    LIST_EACH_SAFE (node, &self->asked) {
+        asked_t *asked = LIST_ITEM(node, asked_t, node);
+        if (asked->user == user) {
+            list_remove(&asked->node);
+            mem_free(asked);
+        }
+    }
 }
 
 static void settle_asked(asked_t *asked, int err, span_t items)
@@ -297,6 +303,23 @@ static void take_answer(uplink_t *self, const envelope_answer_t *answer)
             return;
         }
     }
+}
+
+static asked_t *find_asked_of(const uplink_t *self, const link_t *link)
+{
+    LIST_EACH (node, &self->asked) {
+        asked_t *asked = LIST_ITEM(node, asked_t, node);
+        if (asked->relay == link_peer(link))
+            return asked;
+    }
+    return NULL;
+}
+
+/* Nobody will answer what went over a link that is gone. */
+static void give_up_questions(uplink_t *self, const link_t *link)
+{
+    for (asked_t *asked; (asked = find_asked_of(self, link)) != NULL;)
+        settle_asked(asked, ERR_UNAVAILABLE, (span_t){0});
 }
 
 static void time_out_questions(uplink_t *self, uint64_t now_us)
@@ -374,6 +397,7 @@ void uplink_down(uplink_t *self, link_t *link, uint64_t now_us)
         }
     }
     self->events->lost(self->context, link);
+    give_up_questions(self, link);
     pump(self, now_us);
 }
 

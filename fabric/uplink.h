@@ -47,7 +47,8 @@ typedef struct uplink_events {
  * no room now); ERR_TIMEOUT, ERR_CLOSED: nobody knows whether it was published. */
 typedef void uplink_published_fn(void *user, int err, position_t position);
 
-/* OK with the answer's list, or ERR_TIMEOUT, ERR_UNAVAILABLE. The list is lent. */
+/* OK with the answer's list, or ERR_TIMEOUT, ERR_UNAVAILABLE (also when the link that it went over is gone). The
+ * list is lent. */
 typedef void uplink_answered_fn(void *user, int err, span_t items);
 
 uplink_t *uplink_new(const uplink_events_t *events, void *context);
@@ -98,6 +99,9 @@ int uplink_leave(uplink_t *self, span_t channel, span_t client, uint64_t now_us)
 /* `id` is filled in here. */
 int uplink_ask(uplink_t *self, envelope_ask_t question, uplink_answered_fn *answered, void *user,
                uint64_t now_us);
+/* Forgets the questions of one `user`: they are not answered any more. */
+void uplink_withdraw(uplink_t *self, const void *user);
+
 void uplink_answer(uplink_t *self, link_t *relay, uint64_t id, int err, span_t items, uint64_t now_us);
 
 typedef struct uplink_counts {

@@ -96,7 +96,10 @@
     F(TEXT, channel, CHANNEL_NAME_MAX) \
     F(TEXT, user, USER_ID_MAX)         \
     F(TEXT, client, CLIENT_ID_MAX)     \
-    F(UINT, code, 0) F(TEXT, reason, REASON_MAX) F(LIST, except, CLIENT_INFO_MAX)
+    F(UINT, code, 0)                   \
+    F(TEXT, reason, REASON_MAX)        \
+    F(LIST, except, CLIENT_INFO_MAX)   \
+    F(TEXT, epoch, EPOCH_SIZE) F(UINT, offset, 0) F(UINT, limit, 0) F(UINT, reverse, 0)
 #define ANSWER_FIELDS(F) F(UINT, id, 0) F(UINT, code, 0) F(LIST, items, LIST_MAX)
 
 typedef enum envelope_kind {
@@ -131,7 +134,12 @@ enum message_flags {
       "every node: [[id, name, role, software, clients, users, subscriptions, channels, uptime_s], ...]") \
     X(DISCONNECT, 5,                                                                                      \
       "every edge: close `user`'s clients (or `client`) with `code` and `reason`, except `except`")       \
-    X(UNSUBSCRIBE, 6, "every edge: unsubscribe `user`'s clients (or `client`) from `channel`")
+    X(UNSUBSCRIBE, 6, "every edge: unsubscribe `user`'s clients (or `client`) from `channel`")            \
+    X(HISTORY, 7,                                                                                         \
+      "the owner: [epoch, top offset, complete, MSG, ...] of `channel`: at most `limit` messages behind " \
+      "(`epoch`, `offset`), or with `reverse` before it, newest first; `complete` 1: nothing is missing " \
+      "between that position and the top")                                                                \
+    X(FORGET, 8, "the owner: let the history of `channel` go; []")
 
 typedef enum question {
 #define QUESTION_ENUM(NAME, code, text) QUESTION_##NAME = (code),

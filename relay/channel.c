@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "protocol/recall.h"
 
 struct relay_channel {
     const channel_options_t *options; /* borrowed */
@@ -212,6 +213,65 @@ position_t relay_channel_publish(relay_channel_t *self, relay_context_t *context
             context->deliveries++;
     }
     return relay_channel_position(self);
+}
+
+/* --- recalling --- */
+
+/* A run of places in the history, walked from `at` on. */
+typedef struct run {
+    uint32_t at;
+    uint32_t count;
+    bool backwards;
+} run_t;
+
+static run_t choose_run(const relay_channel_t *self, const relay_recall_t *recall)
+{
+    bool known = position_known(recall->since);
+    uint32_t behind = known ? relay_history_after(&self->history, recall->since.offset) : 0;
+    run_t run = {.at = behind, .count = self->history.count - behind};
+    if (recall->reverse) {
+        uint64_t before = known && recall->since.offset ? recall->since.offset - 1 : UINT64_MAX - 1;
+        uint32_t end = known ? relay_history_after(&self->history, before) : self->history.count;
+        run = (run_t){.at = end ? end - 1 : 0, .count = end, .backwards = true};
+    }
+    if (run.count > recall->limit)
+        run.count = (uint32_t)recall->limit;
+    return run;
+}
+
+/* As many messages of the run as fit into a list. Their number. */
+static uint32_t append_run(const relay_channel_t *self, run_t run, buf_t *messages)
+{
+    uint32_t done = 0;
+    for (; done < run.count; done++) {
+        span_t bytes = relay_message_bytes(
+            relay_history_at(&self->history, run.backwards ? run.at - done : run.at + done));
+        if (messages->size + bytes.size > LIST_MAX - 64)
+            break;
+        buf_append_span(messages, bytes);
+    }
+    return done;
+}
+
+void relay_channel_recall(relay_channel_t *self, relay_context_t *context, const relay_recall_t *recall,
+                          uint64_t now_us, buf_t *out)
+{
+    relay_history_trim(&self->history, &context->store, self->options, now_us);
+    position_t top = relay_channel_position(self);
+    bool same = !position_known(recall->since) || position_same_epoch(recall->since, top);
+    buf_t messages = {0};
+    uint32_t at;
+    uint32_t count = same ? append_run(self, choose_run(self, recall), &messages) : 0;
+    bool complete = position_known(recall->since) && same &&
+                    relay_history_covers(&self->history, recall->since.offset, top.offset, &at) &&
+                    count == top.offset - recall->since.offset;
+    recall_write(out, &(recall_t){top, complete, buf_span(&messages)}, count);
+    buf_fini(&messages);
+}
+
+void relay_channel_forget(relay_channel_t *self, relay_context_t *context)
+{
+    relay_history_fini(&self->history, &context->store);
 }
 
 /* --- sweeping --- */

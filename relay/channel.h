@@ -47,6 +47,21 @@ void relay_channel_unsubscribe(relay_channel_t *self, const link_t *link, uint64
 position_t relay_channel_publish(relay_channel_t *self, relay_context_t *context,
                                  const envelope_pub_t *publication, uint64_t now_us, uint64_t wall_us);
 
+/* What is wanted of a channel's history. */
+typedef struct relay_recall {
+    position_t since; /* not known: from the oldest message on, or with `reverse` from the newest */
+    uint64_t limit;   /* messages */
+    bool reverse;     /* those before `since`, newest first */
+} relay_recall_t;
+
+/* Appends the list that answers QUESTION_HISTORY (protocol/kinds.h). Of another epoch than `since` there are no
+ * messages. */
+void relay_channel_recall(relay_channel_t *self, relay_context_t *context, const relay_recall_t *recall,
+                          uint64_t now_us, buf_t *out);
+
+/* Lets the history go; the position stays. */
+void relay_channel_forget(relay_channel_t *self, relay_context_t *context);
+
 /* NULL where presence is off. */
 relay_presence_t *relay_channel_presence(relay_channel_t *self);
 

@@ -196,6 +196,22 @@ static void answer_presence_stats(relay_front_t *self, span_t channel, buf_t *it
     codec_write_uint(items, users);
 }
 
+/* A channel that does not exist yet is made: who asks is about to go on from the position that it is told. */
+static int answer_history(relay_front_t *self, const envelope_ask_t *ask, uint64_t now_us, buf_t *items)
+{
+    relay_channel_t *channel;
+    relay_recall_t recall = {
+        .since = {.offset = ask->offset}, .limit = ask->limit, .reverse = ask->reverse != 0};
+    int err = channel_name_check(ask->channel);
+    if (!err)
+        err = position_set_epoch(&recall.since, ask->epoch);
+    if (!err)
+        err = relay_directory_get(self->directory, ask->channel, now_us, &channel);
+    if (!err)
+        relay_channel_recall(channel, &self->context, &recall, now_us, items);
+    return err;
+}
+
 /* The relay's own line in QUESTION_NODES; see protocol/kinds.h. */
 static void describe_self(const relay_front_t *self, uint64_t now_us, buf_t *item)
 {
@@ -211,32 +227,42 @@ static void describe_self(const relay_front_t *self, uint64_t now_us, buf_t *ite
     codec_write_uint(item, (now_us - self->started_us) / CLOCK_SEC);
 }
 
+static int answer_forget(relay_front_t *self, const envelope_ask_t *ask, buf_t *items)
+{
+    relay_channel_t *channel = relay_directory_find(self->directory, ask->channel);
+    if (channel)
+        relay_channel_forget(channel, &self->context);
+    codec_write_array(items, 0);
+    return OK;
+}
+
+/* The questions that this relay answers alone. */
+static int answer(relay_front_t *self, const envelope_ask_t *ask, uint64_t now_us, buf_t *items)
+{
+    switch (ask->question) {
+    case QUESTION_PRESENCE: answer_presence(self, ask->channel, items); return OK;
+    case QUESTION_PRESENCE_STATS: answer_presence_stats(self, ask->channel, items); return OK;
+    case QUESTION_HISTORY: return answer_history(self, ask, now_us, items);
+    case QUESTION_FORGET: return answer_forget(self, ask, items);
+    default: return ERR_UNKNOWN;
+    }
+}
+
 static void take_ask(relay_front_t *self, link_t *link, const envelope_ask_t *ask, uint64_t now_us)
 {
     buf_t items = {0};
     switch (ask->question) {
-    case QUESTION_PRESENCE:
-    case QUESTION_PRESENCE_STATS:
-        if (ask->question == QUESTION_PRESENCE)
-            answer_presence(self, ask->channel, &items);
-        else
-            answer_presence_stats(self, ask->channel, &items);
-        reply(self, link, &(envelope_t){.kind = KIND_ANSWER, .answer = {ask->id, OK, buf_span(&items)}},
-              now_us);
-        break;
-    case QUESTION_NODES:
-        describe_self(self, now_us, &items);
-        relay_surveys_begin(&self->surveys, &self->context.peers, link, ask, buf_span(&items), now_us);
-        break;
+    case QUESTION_NODES: describe_self(self, now_us, &items); /* fall through */
     case QUESTION_CHANNELS:
     case QUESTION_DISCONNECT:
     case QUESTION_UNSUBSCRIBE:
-        relay_surveys_begin(&self->surveys, &self->context.peers, link, ask, (span_t){0}, now_us);
+        relay_surveys_begin(&self->surveys, &self->context.peers, link, ask, buf_span(&items), now_us);
         break;
-    default:
-        reply(self, link,
-              &(envelope_t){.kind = KIND_ANSWER, .answer = {ask->id, (uint64_t)-ERR_UNKNOWN, (span_t){0}}},
-              now_us);
+    default: {
+        int err = answer(self, ask, now_us, &items);
+        envelope_t envelope = {.kind = KIND_ANSWER, .answer = {ask->id, (uint64_t)-err, buf_span(&items)}};
+        reply(self, link, &envelope, now_us);
+    }
     }
     buf_fini(&items);
 }

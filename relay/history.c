@@ -104,3 +104,10 @@ bool relay_history_covers(const relay_history_t *self, uint64_t offset, uint64_t
     *at = (uint32_t)(offset + 1 - relay_history_at(self, 0)->offset);
     return true;
 }
+
+uint32_t relay_history_after(const relay_history_t *self, uint64_t offset)
+{
+    uint64_t oldest = self->count ? relay_history_at(self, 0)->offset : offset + 1;
+    uint64_t at = offset + 1 > oldest ? offset + 1 - oldest : 0;
+    return at < self->count ? (uint32_t)at : self->count;
+}

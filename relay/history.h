@@ -44,4 +44,7 @@ const relay_message_t *relay_history_at(const relay_history_t *self, uint32_t at
 /* Is everything after `offset`, up to `top`, still here? Then `*at` is the place of the first one. */
 bool relay_history_covers(const relay_history_t *self, uint64_t offset, uint64_t top, uint32_t *at);
 
+/* The place of the first message behind `offset`; count if there is none. */
+uint32_t relay_history_after(const relay_history_t *self, uint64_t offset);
+
 #endif

@@ -1,0 +1,112 @@
+#include "base/err.h"
+#include "base/mem.h"
+#include "edge/dialect.h"
+#include "edge/hub_inside.h"
+#include "edge/worker.h"
+#include "protocol/recall.h"
+
+/* A subscription on its way from its client's position to where the channel is. The owner is asked over the link that
+ * brings the channel's messages, and links keep the order: when the answer comes, the channel has passed on all that
+ * stands in it, and nothing that doesn't. */
+struct edge_recovering {
+    edge_hub_t *hub;                   /* borrowed */
+    edge_subscription_t *subscription; /* borrowed */
+    list_node_t asking;                /* in hub->asking while the question is still to be asked */
+    position_t since;
+    bool asked; /* and not answered */
+};
+
+void edge_hub_drop_recovery(edge_hub_t *self, edge_subscription_t *subscription)
+{
+    struct edge_recovering *recovering = subscription->recovering;
+    if (!recovering)
+        return;
+    subscription->recovering = NULL;
+    list_remove(&recovering->asking);
+    if (recovering->asked)
+        uplink_withdraw(self->uplink, recovering);
+    mem_free(recovering);
+}
+
+static bool is_where_channel_is(const edge_channel_t *channel, position_t top)
+{
+    return channel->state_now == CHANNEL_ON && position_same_epoch(channel->position, top) &&
+           channel->position.offset == top.offset;
+}
+
+static void finish(edge_subscription_t *subscription, const recall_t *recall)
+{
+    edge_hub_t *hub = subscription->recovering->hub;
+    edge_recovery_t recovery = {.since = subscription->recovering->since};
+    /* Half: framed for a client it may take more room than encoded, and it must not be closed for being slow. */
+    recovery.recovered = recall->complete && recall->messages.size <= hub->worker->config->limits.outbox / 2;
+    if (recovery.recovered)
+        recovery.messages = recall->messages;
+    else
+        stats_add(&hub->worker->stats.unrecovered, 1);
+    edge_hub_drop_recovery(hub, subscription);
+    list_remove(&subscription->waiting);
+    subscription->session->dialect->subscribed(subscription, OK, &recovery);
+}
+
+static void answered(void *user, int err, span_t items)
+{
+    struct edge_recovering *recovering = user;
+    edge_subscription_t *subscription = recovering->subscription;
+    recall_t recall;
+    recovering->asked = false;
+    if (err == ERR_UNAVAILABLE || err == ERR_CLOSED) /* the link has gone; the next SUB_OK asks again */
+        return;
+    if (err == OK)
+        err = recall_read(items, &recall);
+    if (err)
+        edge_hub_refuse(recovering->hub, subscription, ERR_TIMEOUT);
+    else if (is_where_channel_is(subscription->channel, recall.top))
+        finish(subscription, &recall);
+    else
+        edge_hub_ask_missed(recovering->hub, subscription); /* the link was another one meanwhile */
+}
+
+void edge_hub_ask_missed(edge_hub_t *self, edge_subscription_t *subscription)
+{
+    struct edge_recovering *recovering = subscription->recovering;
+    if (!recovering->asked && !list_linked(&recovering->asking))
+        list_append(&self->asking, &recovering->asking);
+}
+
+static int ask(edge_hub_t *self, struct edge_recovering *recovering, uint64_t now_us)
+{
+    envelope_ask_t question = {.question = QUESTION_HISTORY,
+                               .channel = edge_channel_name(recovering->subscription->channel),
+                               .epoch = position_epoch(&recovering->since),
+                               .offset = recovering->since.offset,
+                               .limit = RECALL_MAX};
+    return uplink_ask(self->uplink, question, answered, recovering, now_us);
+}
+
+void edge_hub_send_asks(edge_hub_t *self, uint64_t now_us)
+{
+    LIST_EACH_SAFE (node, &self->asking) {
+        struct edge_recovering *recovering = LIST_ITEM(node, struct edge_recovering, asking);
+        bool on = recovering->subscription->channel->state_now == CHANNEL_ON;
+        bool known = position_known(recovering->since);
+        if (on && known && ask(self, recovering, now_us))
+            return;        /* no room, or no relay: the next turn */
+        list_remove(node); /* a channel that is not on asks when it is */
+        recovering->asked = on && known;
+        if (on && !known)
+            finish(recovering->subscription, &(recall_t){.complete = false});
+    }
+}
+
+void edge_hub_recover(edge_hub_t *self, edge_subscription_t *subscription, position_t since)
+{
+    struct edge_recovering *recovering = mem_new(sizeof *recovering);
+    *recovering = (struct edge_recovering){.hub = self, .subscription = subscription, .since = since};
+    subscription->recovering = recovering;
+    if (edge_subscription_waits(subscription))
+        return;
+    subscription->asked_us = self->worker->now_us;
+    list_append(&self->waiting, &subscription->waiting);
+    edge_hub_ask_missed(self, subscription);
+}
