@@ -86,6 +86,13 @@ typedef struct config_table {
     size_t size;  /* of the target struct */
 } config_table_t;
 
+/* The initializer of a table: its section, its array of rows, the target struct's type, its help. */
+#define CONFIG_TABLE(section_name, row_array, target_type, text)                      \
+    {                                                                                 \
+        .section = (section_name), .help = (text), .rows = (row_array),               \
+        .count = sizeof(row_array) / sizeof *(row_array), .size = sizeof(target_type) \
+    }
+
 /* One table and the struct that it fills. */
 typedef struct config_part {
     const config_table_t *table;

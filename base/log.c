@@ -41,13 +41,8 @@ static const config_row_t config_rows[] = {
      .help = "The shape of a line; auto is text on a terminal, and json otherwise."},
 };
 
-const config_table_t log_config_table = {
-    .section = "log",
-    .help = "What the node tells on standard error.",
-    .rows = config_rows,
-    .count = sizeof config_rows / sizeof *config_rows,
-    .size = sizeof(log_config_t),
-};
+const config_table_t log_config_table =
+    CONFIG_TABLE("log", config_rows, log_config_t, "What the node tells on standard error.");
 
 /* Name and journald priority (sd-daemon(3)) of each level. */
 static const struct level {

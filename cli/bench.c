@@ -11,6 +11,7 @@
 #include "cli/bench_stamp.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/target.h"
 
 #define PREFIX_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-:."
 
@@ -239,12 +240,6 @@ static int measure(const cli_bench_plan_t *plan, cli_bench_result_t *result, buf
     return err;
 }
 
-static int fail(int err, buf_t *why)
-{
-    bool unreachable = err == ERR_UNAVAILABLE || err == ERR_TIMEOUT || err == ERR_NOT_FOUND;
-    return cli_fail(&set, unreachable ? CLI_UNREACHABLE : CLI_USAGE, "%s", buf_text(why));
-}
-
 static void print_result(const bench_options_t *options, const cli_bench_plan_t *plan,
                          const cli_bench_result_t *result, buf_t *trouble)
 {
@@ -262,7 +257,9 @@ static int run_once(const bench_options_t *options, const cli_bench_plan_t *plan
     cli_bench_result_t result;
     buf_t why = {0};
     int err = measure(plan, &result, &why);
-    int exit_code = err ? fail(err, &why) : cli_bench_is_clean(&result) ? CLI_OK : CLI_FAILED;
+    int exit_code = err                           ? cli_target_exit(&set, err, &why)
+                    : cli_bench_is_clean(&result) ? CLI_OK
+                                                  : CLI_FAILED;
     if (!err)
         print_result(options, plan, &result, &why);
     buf_fini(&why);
@@ -341,7 +338,7 @@ static int find_max(const bench_options_t *options, const cli_bench_plan_t *plan
         if (!search.doubted)
             search.plan.rate = next_rate(&search);
     }
-    int exit_code = err ? fail(err, &why) : CLI_OK;
+    int exit_code = err ? cli_target_exit(&set, err, &why) : CLI_OK;
     if (!err && !search.good)
         exit_code = cli_fail(&set, CLI_FAILED, "no rate went well");
     if (search.good) {

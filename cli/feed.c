@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "cli/target.h"
 #include "cli/tool.h"
 
 /* --- over the fabric --- */
@@ -92,9 +93,7 @@ int cli_feed_run_fabric(const cli_feed_options_t *options, buf_t *why)
     if (err)
         return err;
     feed.positions = mem_new_n(options->channel_count, sizeof *feed.positions);
-    err = cli_tool_run(tool);
-    if (err == ERR_UNAVAILABLE)
-        buf_printf(why, "no relay answers at %s", options->to);
+    err = cli_tool_run(tool, why);
     cli_tool_destroy(&tool);
     mem_free(feed.positions);
     return err;
@@ -102,7 +101,6 @@ int cli_feed_run_fabric(const cli_feed_options_t *options, buf_t *why)
 
 int cli_feed_run(const cli_feed_options_t *options, buf_t *why)
 {
-    if (strncmp(options->to, "ws://", 5) == 0)
-        return cli_feed_run_ws(options, why);
-    return cli_feed_run_fabric(options, why);
+    return cli_target_is_edge(options->to) ? cli_feed_run_ws(options, why)
+                                           : cli_feed_run_fabric(options, why);
 }

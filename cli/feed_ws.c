@@ -175,6 +175,8 @@ int cli_feed_run_ws(const cli_feed_options_t *options, buf_t *why)
     buf_printf(&url, "%s/connection/websocket", options->to);
     int err =
         cli_ws_client_open(&feed.client, buf_text(&url), NULL, clock_now_us() + options->connect_us, why);
+    if (err == ERR_TIMEOUT) /* ERR_TIMEOUT means that run_us is over */
+        err = ERR_UNAVAILABLE;
     if (!err) {
         err = listen(&feed);
         (void)cli_ws_client_close(feed.client, 1000, "done", clock_now_us() + CLOCK_SEC);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/target.h"
 #include "cli/tool.h"
 #include "cli/ws_client.h"
 #include "protocol/json.h"
@@ -24,14 +25,9 @@ typedef struct pub_options {
 
 #define ROW(field) .offset = offsetof(pub_options_t, field)
 static const cli_option_t rows[] = {
-    {.name = "to",
-     .letter = 't',
-     .type = CLI_TEXT,
-     ROW(to),
-     .value = "URL",
-     .fallback = CLI_RELAY_DEFAULT,
-     .help = "tcp://HOST:PORT of a relay, or ws://HOST:PORT of an edge (which confirms nothing)"},
-    {.name = "token", .type = CLI_TEXT, ROW(token), .value = "TOKEN", .help = "ws://: who one is"},
+    CLI_TARGET_TO(pub_options_t,
+                  "tcp://HOST:PORT of a relay, or ws://HOST:PORT of an edge (which confirms nothing)"),
+    CLI_TARGET_TOKEN(pub_options_t),
     {.name = "timeout",
      .type = CLI_DURATION,
      ROW(timeout_us),
@@ -192,9 +188,7 @@ static int run_fabric(pub_t *self, buf_t *why)
     int err = cli_tool_open(&self->tool, &options, &events, self, why);
     if (err)
         return err;
-    err = cli_tool_run(self->tool);
-    if (err == ERR_UNAVAILABLE)
-        buf_printf(why, "no relay answers at %s", self->options.to);
+    err = cli_tool_run(self->tool, why);
     cli_tool_destroy(&self->tool);
     return err;
 }
@@ -255,15 +249,8 @@ static int run(pub_t *self)
     buf_t why = {0};
     if (channel_name_check(span_str(self->channel)))
         return cli_fail(&set, CLI_USAGE, "'%s' is no channel's name", self->channel);
-    bool over_ws = strncmp(self->options.to, "ws://", 5) == 0;
-    int err = over_ws ? run_ws(self, &why) : run_fabric(self, &why);
-    int code = CLI_OK;
-    if (err) {
-        code = err == ERR_UNAVAILABLE || err == ERR_NOT_FOUND ? CLI_UNREACHABLE
-               : err == ERR_MALFORMED || err == ERR_UNKNOWN   ? CLI_USAGE
-                                                              : CLI_FAILED;
-        cli_fail(&set, code, "%s", why.size ? buf_text(&why) : err_text(err));
-    }
+    int err = cli_target_is_edge(self->options.to) ? run_ws(self, &why) : run_fabric(self, &why);
+    int code = cli_target_exit(&set, err, &why);
     buf_fini(&why);
     return code;
 }

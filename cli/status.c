@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/target.h"
 #include "cli/tool.h"
 #include "protocol/codec.h"
 #include "protocol/json.h"
@@ -18,13 +19,7 @@ typedef struct status_options {
 
 #define ROW(field) .offset = offsetof(status_options_t, field)
 static const cli_option_t rows[] = {
-    {.name = "to",
-     .letter = 't',
-     .type = CLI_TEXT,
-     ROW(to),
-     .value = "URL",
-     .fallback = CLI_RELAY_DEFAULT,
-     .help = "tcp://HOST:PORT of a relay"},
+    CLI_TARGET_TO(status_options_t, "tcp://HOST:PORT of a relay"),
     {.name = "timeout",
      .type = CLI_DURATION,
      ROW(timeout_us),
@@ -144,18 +139,10 @@ static int run(status_t *self)
     cli_tool_options_t options = {self->options.to, NULL, self->options.timeout_us, self->options.timeout_us};
     buf_t why = {0};
     int err = cli_tool_open(&self->tool, &options, &events, self, &why);
-    int code = err == ERR_MALFORMED ? CLI_USAGE : CLI_FAILED;
-    if (!err) {
-        err = cli_tool_run(self->tool);
-        if (err == ERR_UNAVAILABLE)
-            buf_printf(&why, "no relay answers at %s", self->options.to);
-        code = err == OK                                      ? CLI_OK
-               : err == ERR_UNAVAILABLE || err == ERR_TIMEOUT ? CLI_UNREACHABLE
-                                                              : CLI_FAILED;
-        cli_tool_destroy(&self->tool);
-    }
-    if (err)
-        cli_fail(&set, code, "%s", why.size ? buf_text(&why) : err_text(err));
+    if (!err)
+        err = cli_tool_run(self->tool, &why);
+    cli_tool_destroy(&self->tool);
+    int code = cli_target_exit(&set, err, &why);
     buf_fini(&why);
     return code;
 }

@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "cli/feed.h"
 #include "cli/options.h"
-#include "cli/tool.h"
+#include "cli/target.h"
 #include "protocol/base64.h"
 #include "protocol/channel_name.h"
 #include "protocol/json.h"
@@ -24,14 +24,8 @@ typedef struct sub_options {
 
 #define ROW(field) .offset = offsetof(sub_options_t, field)
 static const cli_option_t rows[] = {
-    {.name = "to",
-     .letter = 't',
-     .type = CLI_TEXT,
-     ROW(to),
-     .value = "URL",
-     .fallback = CLI_RELAY_DEFAULT,
-     .help = "tcp://HOST:PORT of a relay, or ws://HOST:PORT of an edge"},
-    {.name = "token", .type = CLI_TEXT, ROW(token), .value = "TOKEN", .help = "ws://: who one is"},
+    CLI_TARGET_TO(sub_options_t, "tcp://HOST:PORT of a relay, or ws://HOST:PORT of an edge"),
+    CLI_TARGET_TOKEN(sub_options_t),
     {.name = "count",
      .letter = 'C',
      .type = CLI_COUNT,
@@ -156,10 +150,7 @@ static int exit_code(const sub_t *self, int err, buf_t *why)
     if (err == ERR_TIMEOUT)
         return cli_fail(&set, CLI_FAILED, "%" PRIu64 " of %" PRIu64 " messages in time", self->received,
                         self->options.count);
-    int code = err == ERR_UNAVAILABLE || err == ERR_NOT_FOUND ? CLI_UNREACHABLE
-               : err == ERR_MALFORMED || err == ERR_UNKNOWN   ? CLI_USAGE
-                                                              : CLI_FAILED;
-    return cli_fail(&set, code, "%s", why->size ? buf_text(why) : err_text(err));
+    return cli_target_exit(&set, err, why);
 }
 
 static int run(sub_t *self, char **channels, int count)

@@ -197,7 +197,7 @@ static void on_signal(uv_signal_t *handle, int number)
     cli_tool_stop(handle->data, OK);
 }
 
-int cli_tool_run(cli_tool_t *self)
+int cli_tool_run(cli_tool_t *self, buf_t *why)
 {
     uv_timer_init(&self->loop, &self->timer);
     uv_signal_init(&self->loop, &self->interrupt);
@@ -208,6 +208,8 @@ int cli_tool_run(cli_tool_t *self)
     uv_signal_start(&self->terminate, on_signal, SIGTERM);
     self->running = true;
     uv_run(&self->loop, UV_RUN_DEFAULT);
+    if (self->result == ERR_UNAVAILABLE && !self->found)
+        buf_printf(why, "no relay answers at %s", self->options.relay);
     return self->result;
 }
 

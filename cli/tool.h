@@ -9,8 +9,6 @@
 #include "base/buf.h"
 #include "fabric/uplink.h"
 
-#define CLI_RELAY_DEFAULT "tcp://127.0.0.1:7700"
-
 typedef struct cli_tool cli_tool_t;
 
 /* All may be NULL. */
@@ -39,8 +37,8 @@ uplink_t *cli_tool_uplink(const cli_tool_t *self);
 uint64_t cli_tool_now(const cli_tool_t *self);
 
 /* Runs until cli_tool_stop, SIGINT, SIGTERM (both OK), the end of run_us (ERR_TIMEOUT), or no relay was found in time
- * (ERR_UNAVAILABLE). */
-int cli_tool_run(cli_tool_t *self);
+ * (ERR_UNAVAILABLE, with a sentence in `why`). */
+int cli_tool_run(cli_tool_t *self, buf_t *why);
 
 /* Ends the run; cli_tool_run returns err. The first call counts. */
 void cli_tool_stop(cli_tool_t *self, int err);

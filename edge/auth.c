@@ -28,13 +28,8 @@ static const config_row_t rows[] = {
 };
 #undef ROW
 
-const config_table_t edge_auth_config_table = {
-    .section = "auth",
-    .help = "Who clients are: tokens that your own system signs.",
-    .rows = rows,
-    .count = sizeof rows / sizeof *rows,
-    .size = sizeof(edge_auth_config_t),
-};
+const config_table_t edge_auth_config_table =
+    CONFIG_TABLE("auth", rows, edge_auth_config_t, "Who clients are: tokens that your own system signs.");
 
 struct edge_auth {
     buf_t secret; /* empty = none is configured */

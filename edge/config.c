@@ -7,18 +7,7 @@
 #define MIB (1024 * KIB)
 
 static const config_row_t node_rows[] = {
-    {.key = "name",
-     .type = CONFIG_TEXT,
-     .offset = offsetof(edge_node_config_t, name),
-     .fallback = "edge-1",
-     .check = node_check_name,
-     .help = "Name of this edge, for people and metrics."},
-    {.key = "cluster",
-     .type = CONFIG_TEXT,
-     .offset = offsetof(edge_node_config_t, cluster),
-     .fallback = "heddle",
-     .check = node_check_name,
-     .help = "Relays of other clusters are refused."},
+    NODE_CONFIG_ROWS("edge-1", "Name of this edge, for people and metrics."),
 };
 
 static const config_row_t top_rows[] = {
@@ -115,26 +104,20 @@ static const config_row_t demo_rows[] = {
      .help = "Serves the demo page at / with a client of each of these edges; empty: no page."},
 };
 
-#define TABLE(name, type, text)                                                                      \
-    static const config_table_t name##_table = {.section = #name,                                    \
-                                                .help = (text),                                      \
-                                                .rows = name##_rows,                                 \
-                                                .count = sizeof name##_rows / sizeof name##_rows[0], \
-                                                .size = sizeof(type)}
+static const config_table_t node_table = CONFIG_TABLE("node", node_rows, node_config_t, "Who this edge is.");
+static const config_table_t admin_table =
+    CONFIG_TABLE("admin", admin_rows, edge_admin_config_t, "The port for operators and back ends.");
+static const config_table_t api_table =
+    CONFIG_TABLE("api", api_rows, edge_api_config_t, "The HTTP API for back ends.");
+static const config_table_t limits_table =
+    CONFIG_TABLE("limits", limits_rows, edge_limits_config_t, "What one client may use.");
+static const config_table_t ping_table =
+    CONFIG_TABLE("ping", ping_rows, edge_ping_config_t, "How dead clients are found.");
+static const config_table_t demo_table =
+    CONFIG_TABLE("demo", demo_rows, edge_demo_config_t, "The demo page.");
 
-TABLE(node, edge_node_config_t, "Who this edge is.");
-TABLE(admin, edge_admin_config_t, "The port for operators and back ends.");
-TABLE(api, edge_api_config_t, "The HTTP API for back ends.");
-TABLE(limits, edge_limits_config_t, "What one client may use.");
-TABLE(ping, edge_ping_config_t, "How dead clients are found.");
-TABLE(demo, edge_demo_config_t, "The demo page.");
-
-static const config_table_t top_table = {
-    .help = "The cluster, and this edge's share of the machine.",
-    .rows = top_rows,
-    .count = sizeof top_rows / sizeof top_rows[0],
-    .size = sizeof(edge_top_config_t),
-};
+static const config_table_t top_table =
+    CONFIG_TABLE(NULL, top_rows, edge_top_config_t, "The cluster, and this edge's share of the machine.");
 
 void edge_config_parts(edge_config_t *config, config_part_t parts[EDGE_CONFIG_PARTS])
 {

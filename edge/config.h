@@ -9,15 +9,11 @@
 #include "base/log.h"
 #include "edge/auth.h"
 #include "edge/listener.h"
+#include "fabric/node_config.h"
 
 /* What happens to a client whose outbox is full: the words of the configuration, in this order. */
 #define SLOW_POLICIES "disconnect|drop_oldest"
 typedef enum slow_policy { SLOW_DISCONNECT, SLOW_DROP_OLDEST } slow_policy_t;
-
-typedef struct edge_node_config {
-    char *name;
-    char *cluster;
-} edge_node_config_t;
 
 typedef struct edge_limits_config {
     uint64_t message;   /* bytes of one message of a client */
@@ -52,7 +48,7 @@ typedef struct edge_top_config {
 } edge_top_config_t;
 
 typedef struct edge_config {
-    edge_node_config_t node;
+    node_config_t node;
     edge_listen_config_t listen;
     edge_top_config_t top;
     edge_admin_config_t admin;

@@ -35,11 +35,8 @@ static const config_row_t rows[] = {
 };
 #undef ROW
 
-const config_table_t edge_listen_config_table = {.section = "listen",
-                                                 .help = "The port for clients.",
-                                                 .rows = rows,
-                                                 .count = sizeof rows / sizeof *rows,
-                                                 .size = sizeof(edge_listen_config_t)};
+const config_table_t edge_listen_config_table =
+    CONFIG_TABLE("listen", rows, edge_listen_config_t, "The port for clients.");
 
 /* Somebody whose head is not whole yet. */
 typedef struct candidate {

@@ -1,6 +1,5 @@
 /* heddle-edge: settings in, an edge that runs until it is told to stop. */
 #include <signal.h>
-#include <stdio.h>
 
 #include "base/log.h"
 #include "base/program.h"
@@ -30,9 +29,14 @@ int main(int argc, char **argv)
     edge_config_t config = {0};
     config_part_t parts[EDGE_CONFIG_PARTS];
     edge_config_parts(&config, parts);
-    program_t program = {"heddle-edge", "holds WebSocket clients and carries their messages to the relays",
-                         parts,         EDGE_CONFIG_PARTS,
-                         check,         &config};
+    program_t program = {
+        .name = "heddle-edge",
+        .purpose = "holds WebSocket clients and carries their messages to the relays",
+        .parts = parts,
+        .count = EDGE_CONFIG_PARTS,
+        .check = check,
+        .settings = &config,
+    };
     int exit_code;
     if (program_start(&program, argc, argv, &exit_code)) {
         signal(SIGPIPE, SIG_IGN);

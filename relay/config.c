@@ -4,18 +4,9 @@
 #include "fabric/sockets.h"
 
 static const config_row_t node_rows[] = {
-    {.key = "name",
-     .type = CONFIG_TEXT,
-     .offset = offsetof(relay_node_config_t, name),
-     .fallback = "relay-1",
-     .check = node_check_name,
-     .help = "Name of this relay; owners of channels are chosen by it, so it stays the same over restarts."},
-    {.key = "cluster",
-     .type = CONFIG_TEXT,
-     .offset = offsetof(relay_node_config_t, cluster),
-     .fallback = "heddle",
-     .check = node_check_name,
-     .help = "Nodes of other clusters are refused."},
+    NODE_CONFIG_ROWS(
+        "relay-1",
+        "Name of this relay; owners of channels are chosen by it, so it stays the same over restarts."),
 };
 
 static const config_row_t listen_rows[] = {
@@ -75,12 +66,8 @@ static const config_row_t namespace_rows[] = {
      .help = "Which clients may publish; the HTTP API may always."},
 };
 
-static const config_table_t namespace_table = {
-    .help = "What may be done in the channels of a namespace.",
-    .rows = namespace_rows,
-    .count = sizeof namespace_rows / sizeof namespace_rows[0],
-    .size = sizeof(relay_namespace_config_t),
-};
+static const config_table_t namespace_table = CONFIG_TABLE(
+    NULL, namespace_rows, relay_namespace_config_t, "What may be done in the channels of a namespace.");
 
 static const config_row_t top_rows[] = {
     {.key = "peers",
@@ -128,25 +115,17 @@ static const config_row_t limits_rows[] = {
          "What may wait for one edge; an edge that falls further behind starts again from its positions."},
 };
 
-#define TABLE(name, type, text)                                                                      \
-    static const config_table_t name##_table = {.section = #name,                                    \
-                                                .help = (text),                                      \
-                                                .rows = name##_rows,                                 \
-                                                .count = sizeof name##_rows / sizeof name##_rows[0], \
-                                                .size = sizeof(type)}
+static const config_table_t node_table = CONFIG_TABLE("node", node_rows, node_config_t, "Who this relay is.");
+static const config_table_t listen_table =
+    CONFIG_TABLE("listen", listen_rows, relay_listen_config_t, "The fabric: where edges and tools connect.");
+static const config_table_t fabric_table =
+    CONFIG_TABLE("fabric", fabric_rows, relay_fabric_config_t, "How the fabric is protected.");
+static const config_table_t admin_table =
+    CONFIG_TABLE("admin", admin_rows, relay_admin_config_t, "The port for operators.");
+static const config_table_t limits_table =
+    CONFIG_TABLE("limits", limits_rows, relay_limits_config_t, "What one relay holds at most.");
 
-TABLE(node, relay_node_config_t, "Who this relay is.");
-TABLE(listen, relay_listen_config_t, "The fabric: where edges and tools connect.");
-TABLE(fabric, relay_fabric_config_t, "How the fabric is protected.");
-TABLE(admin, relay_admin_config_t, "The port for operators.");
-TABLE(limits, relay_limits_config_t, "What one relay holds at most.");
-
-static const config_table_t top_table = {
-    .help = "The cluster.",
-    .rows = top_rows,
-    .count = sizeof top_rows / sizeof top_rows[0],
-    .size = sizeof(relay_top_config_t),
-};
+static const config_table_t top_table = CONFIG_TABLE(NULL, top_rows, relay_top_config_t, "The cluster.");
 
 void relay_config_parts(relay_config_t *config, config_part_t parts[RELAY_CONFIG_PARTS])
 {

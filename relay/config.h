@@ -7,12 +7,8 @@
 
 #include "base/config.h"
 #include "base/log.h"
+#include "fabric/node_config.h"
 #include "protocol/namespaces.h"
-
-typedef struct relay_node_config {
-    char *name;
-    char *cluster;
-} relay_node_config_t;
 
 typedef struct relay_listen_config {
     char *address; /* "tcp://127.0.0.1:7700"; deliveries leave one port above */
@@ -47,7 +43,7 @@ typedef struct relay_namespace_config {
 } relay_namespace_config_t;
 
 typedef struct relay_config {
-    relay_node_config_t node;
+    node_config_t node;
     relay_listen_config_t listen;
     relay_fabric_config_t fabric;
     relay_top_config_t top;

@@ -1,6 +1,5 @@
 /* heddle-relay: settings in, a relay that runs until it is told to stop. */
 #include <signal.h>
-#include <stdio.h>
 
 #include "base/log.h"
 #include "base/program.h"
@@ -30,9 +29,14 @@ int main(int argc, char **argv)
     relay_config_t config = {0};
     config_part_t parts[RELAY_CONFIG_PARTS];
     relay_config_parts(&config, parts);
-    program_t program = {"heddle-relay", "routes messages between edges and keeps each channel's order",
-                         parts,          RELAY_CONFIG_PARTS,
-                         check,          &config};
+    program_t program = {
+        .name = "heddle-relay",
+        .purpose = "routes messages between edges and keeps each channel's order",
+        .parts = parts,
+        .count = RELAY_CONFIG_PARTS,
+        .check = check,
+        .settings = &config,
+    };
     int exit_code;
     if (program_start(&program, argc, argv, &exit_code)) {
         signal(SIGPIPE, SIG_IGN);

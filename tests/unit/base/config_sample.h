@@ -74,13 +74,8 @@ static const config_row_t sample_namespace_rows[] = {
      .help = "A secret in a section."},
 };
 
-static const config_table_t sample_namespace_table = {
-    .section = "namespaces",
-    .help = "What each namespace allows.",
-    .rows = sample_namespace_rows,
-    .count = sizeof sample_namespace_rows / sizeof *sample_namespace_rows,
-    .size = sizeof(sample_namespace_t),
-};
+static const config_table_t sample_namespace_table =
+    CONFIG_TABLE("namespaces", sample_namespace_rows, sample_namespace_t, "What each namespace allows.");
 
 static const config_row_t sample_rows[] = {
     {.key = "node.name",
@@ -162,20 +157,10 @@ static const config_row_t sample_listen_rows[] = {
      .help = "From which pages."},
 };
 
-static const config_table_t sample_table = {
-    .help = "A node.",
-    .rows = sample_rows,
-    .count = sizeof sample_rows / sizeof *sample_rows,
-    .size = sizeof(sample_t),
-};
+static const config_table_t sample_table = CONFIG_TABLE(NULL, sample_rows, sample_t, "A node.");
 
-static const config_table_t sample_listen_table = {
-    .section = "listen",
-    .help = "The listener.",
-    .rows = sample_listen_rows,
-    .count = sizeof sample_listen_rows / sizeof *sample_listen_rows,
-    .size = sizeof(sample_listen_t),
-};
+static const config_table_t sample_listen_table =
+    CONFIG_TABLE("listen", sample_listen_rows, sample_listen_t, "The listener.");
 
 /* parts[SAMPLE_PARTS]; NULL = tables only */
 static inline void sample_parts(sample_t *sample, config_part_t *parts)
