@@ -107,7 +107,8 @@ bool relay_history_covers(const relay_history_t *self, uint64_t offset, uint64_t
 
 uint32_t relay_history_after(const relay_history_t *self, uint64_t offset)
 {
-    uint64_t oldest = self->count ? relay_history_at(self, 0)->offset : offset + 1;
-    uint64_t at = offset + 1 > oldest ? offset + 1 - oldest : 0;
-    return at < self->count ? (uint32_t)at : self->count;
+    if (self->count == 0 || offset < relay_history_at(self, 0)->offset)
+        return 0;
+    uint64_t behind = offset - relay_history_at(self, 0)->offset;
+    return behind < self->count ? (uint32_t)behind + 1 : self->count;
 }

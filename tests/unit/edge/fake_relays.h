@@ -170,6 +170,12 @@ int uplink_ask(uplink_t *self, envelope_ask_t question, uplink_answered_fn *answ
     return OK;
 }
 
+void uplink_withdraw(uplink_t *self, const void *user)
+{
+    (void)self;
+    (void)user;
+}
+
 void uplink_answer(uplink_t *self, link_t *relay, uint64_t id, int err, span_t items, uint64_t now_us)
 {
     (void)now_us;

@@ -20,7 +20,9 @@ struct uplink {
     namespaces_t namespaces;
     uplink_published_fn *published; /* of the last publication */
     void *user;
-    unsigned publications, forgotten;
+    unsigned publications, forgotten, withdrawn;
+    uplink_answered_fn *answered; /* of the last question */
+    void *asker;
 };
 
 uint64_t link_peer(const link_t *self)
@@ -108,6 +110,26 @@ void uplink_forget(uplink_t *self, void *user)
 {
     (void)user;
     self->forgotten++;
+}
+
+int uplink_ask(uplink_t *self, envelope_ask_t question, uplink_answered_fn *answered, void *user,
+               uint64_t now_us)
+{
+    (void)now_us;
+    int err = fake_uplink_take(self);
+    if (err)
+        return err;
+    self->answered = answered;
+    self->asker = user;
+    buf_printf(&self->said, "ASK %.*s %.*s:%u|", SPAN_FMT(question.channel), SPAN_FMT(question.epoch),
+               (unsigned)question.offset);
+    return OK;
+}
+
+void uplink_withdraw(uplink_t *self, const void *user)
+{
+    (void)user;
+    self->withdrawn++;
 }
 
 static uplink_t *fake_uplink_new(link_t *relay)

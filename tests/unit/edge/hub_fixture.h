@@ -11,6 +11,7 @@
 #include "edge/hub.h"
 #include "fake_uplink.h"
 #include "fake_worker.h"
+#include "protocol/recall.h"
 
 #define EPOCH "abcdEFGH"
 #define OTHER "ZYXWvuts"
@@ -49,9 +50,17 @@ static inline void hear(const edge_subscription_t *subscription, const char *wha
         within_callback(subscription->session);
 }
 
-static inline void on_subscribed(edge_subscription_t *subscription, int err)
+static inline void on_subscribed(edge_subscription_t *subscription, int err, const edge_recovery_t *recovery)
 {
-    hear(subscription, err_name(err));
+    buf_t what = {0};
+    buf_append_str(&what, err_name(err));
+    if (recovery)
+        buf_append_str(&what, recovery->recovered ? " recovered" : " unrecovered");
+    span_t messages = recovery ? recovery->messages : (span_t){0};
+    for (envelope_msg_t message; recall_next(&messages, &message);)
+        buf_printf(&what, " %.*s", SPAN_FMT(message.payload));
+    hear(subscription, buf_text(&what));
+    buf_fini(&what);
 }
 
 static inline void on_lost(edge_subscription_t *subscription)

@@ -128,6 +128,23 @@ int uplink_join(uplink_t *self, const envelope_join_t *join, uint64_t now_us)
     return say(self, (letter_t){.kind = KIND_JOIN, .channel = channel_number(join->channel)});
 }
 
+int uplink_ask(uplink_t *self, envelope_ask_t question, uplink_answered_fn *answered, void *user,
+               uint64_t now_us)
+{
+    (void)self;
+    (void)question;
+    (void)answered;
+    (void)user;
+    (void)now_us;
+    return ERR_UNAVAILABLE;
+}
+
+void uplink_withdraw(uplink_t *self, const void *user)
+{
+    (void)self;
+    (void)user;
+}
+
 int uplink_leave(uplink_t *self, span_t channel, span_t client, uint64_t now_us)
 {
     (void)client;
@@ -216,8 +233,9 @@ static void turn_on(const edge_subscription_t *subscription)
     expected[client][channel].position = edge_channel_position(subscription->channel);
 }
 
-static void on_subscribed(edge_subscription_t *subscription, int err)
+static void on_subscribed(edge_subscription_t *subscription, int err, const edge_recovery_t *recovery)
 {
+    (void)recovery;
     if (err == OK)
         turn_on(subscription);
 }

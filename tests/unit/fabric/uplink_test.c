@@ -421,6 +421,7 @@ static void a_publisher_that_is_gone_is_not_called(void **state)
     assert_int_equal(publish("b", &other), OK);
     assert_int_equal(ask(&gone), OK);
     uplink_forget(world.edge.uplink, &gone);
+    uplink_withdraw(world.edge.uplink, &gone);
     run(10 * MS);
     assert_int_equal(world.relay.publications, 2); /* the publication itself goes on */
     confirm(1, 1);
