@@ -154,7 +154,7 @@ int edge_auth_connect(const edge_auth_t *self, span_t token, uint64_t wall_us, e
 /* --- subscriptions --- */
 
 static int check_subscription_token(const edge_auth_t *self, const edge_subscribe_request_t *request,
-                                    uint64_t wall_us, char **info)
+                                    uint64_t wall_us, edge_subscribe_grant_t *out)
 {
     token_claims_t claims = {0};
     int err = read_token(self, request->token, wall_us, &claims);
@@ -164,19 +164,20 @@ static int check_subscription_token(const edge_auth_t *self, const edge_subscrib
                  (claims.client.size > 0 && !span_eq(claims.client, request->client))))
         err = ERR_TYPE;
     if (!err)
-        *info = dup_json(claims.info);
+        *out = (edge_subscribe_grant_t){.info = dup_json(claims.info), .expires_us = claims.expires_us};
     token_fini(&claims);
     return err;
 }
 
 int edge_auth_subscribe(const edge_auth_t *self, const channel_options_t *options,
-                        const edge_subscribe_request_t *request, uint64_t wall_us, char **info)
+                        const edge_subscribe_request_t *request, uint64_t wall_us,
+                        edge_subscribe_grant_t *out)
 {
-    *info = NULL;
+    *out = (edge_subscribe_grant_t){0};
     if (options->subscribe == SUBSCRIBE_NOBODY)
         return ERR_DENIED;
     if (request->token.size > 0)
-        return check_subscription_token(self, request, wall_us, info);
+        return check_subscription_token(self, request, wall_us, out);
     if (options->subscribe == SUBSCRIBE_TOKEN || channel_name_is_private(request->channel))
         return ERR_DENIED;
     if (options->subscribe == SUBSCRIBE_AUTHENTICATED && request->user.size == 0)

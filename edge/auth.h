@@ -40,10 +40,6 @@ void edge_identity_fini(edge_identity_t *self);
  */
 int edge_auth_connect(const edge_auth_t *self, span_t token, uint64_t wall_us, edge_identity_t *out);
 
-/* What a subscription is let in with. OK; ERR_DENIED; ERR_EXPIRED; ERR_SIGNATURE and others of token_check;
- * ERR_TYPE: the token is for another channel, user or client. `info` (owned raw JSON, or NULL) is what the
- * token adds. A private channel ('$…') and the rule `token` want a token; elsewhere one is welcome, and
- * checked. A good token lets in under every rule but `nobody`. */
 typedef struct edge_subscribe_request {
     span_t channel;
     span_t token; /* empty = none */
@@ -51,8 +47,19 @@ typedef struct edge_subscribe_request {
     span_t client;
 } edge_subscribe_request_t;
 
+/* What its token adds to a subscription; all zero without one. */
+typedef struct edge_subscribe_grant {
+    char *info;          /* owned raw JSON; NULL = none */
+    uint64_t expires_us; /* wall clock; 0 = never */
+} edge_subscribe_grant_t;
+
+/* Is a subscription let in? OK; ERR_DENIED; ERR_EXPIRED; ERR_SIGNATURE and others of token_check; ERR_TYPE: the
+ * token is for another channel, user or client. A private channel ('$…') and the rule `token` want a token;
+ * elsewhere one is welcome, and checked. A good token lets in under every rule but `nobody`. On an error
+ * `out` is all zero. */
 int edge_auth_subscribe(const edge_auth_t *self, const channel_options_t *options,
-                        const edge_subscribe_request_t *request, uint64_t wall_us, char **info);
+                        const edge_subscribe_request_t *request, uint64_t wall_us,
+                        edge_subscribe_grant_t *out);
 
 /* May it publish? OK or ERR_DENIED. */
 int edge_auth_publish(const channel_options_t *options, span_t user, bool subscribed);

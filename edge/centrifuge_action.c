@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "edge/hub.h"
 #include "edge/worker.h"
 
@@ -80,14 +81,14 @@ static int let_in(edge_session_t *session, const centrifuge_command_t *command)
                                 err == ERR_DENIED ? EDGE_CLOSE_BAD_REQUEST : EDGE_CLOSE_INVALID_TOKEN);
         return OK;
     }
-    edge_identity_fini(&session->identity);
-    session->identity = identity;
+    edge_session_identify(session, &identity);
     client->phase = CENTRIFUGE_CONNECTED;
     edge_session_activate(session);
     char id[EDGE_CLIENT_ID_SIZE + 1];
     buf_t own = {0};
     centrifuge_reply_connect(centrifuge_client_begin(session, &own), command->id,
-                             edge_session_id(session, id), ping_seconds(session));
+                             edge_session_id(session, id), ping_seconds(session),
+                             centrifuge_ttl_s(session->identity.expires_us));
     centrifuge_client_end(session, &own);
     return OK;
 }
@@ -131,14 +132,14 @@ static verdict_t check_count(edge_session_t *session, span_t channel)
 
 /* A token for somebody else ends the connection; one that is merely bad does not. */
 static verdict_t check_permission(edge_session_t *session, const centrifuge_command_t *command,
-                                  const channel_options_t *options, char **info)
+                                  const channel_options_t *options, edge_subscribe_grant_t *grant)
 {
     char id[EDGE_CLIENT_ID_SIZE + 1];
     edge_subscribe_request_t request = {.channel = command->channel,
                                         .token = command->token,
                                         .user = edge_session_user(session),
                                         .client = span_str(edge_session_id(session, id))};
-    int err = edge_auth_subscribe(session->worker->auth, options, &request, clock_wall_us(), info);
+    int err = edge_auth_subscribe(session->worker->auth, options, &request, clock_wall_us(), grant);
     switch (err) {
     case OK: return FINE;
     case ERR_TYPE: return EDGE_CLOSE_INVALID_TOKEN;
@@ -149,7 +150,8 @@ static verdict_t check_permission(edge_session_t *session, const centrifuge_comm
 }
 
 /* In the protocol's order. */
-static verdict_t check_subscribe(edge_session_t *session, const centrifuge_command_t *command, char **info)
+static verdict_t check_subscribe(edge_session_t *session, const centrifuge_command_t *command,
+                                 edge_subscribe_grant_t *grant)
 {
     const channel_options_t *options;
     verdict_t verdict = command->channel.size > 0 ? FINE : EDGE_CLOSE_BAD_REQUEST;
@@ -162,7 +164,7 @@ static verdict_t check_subscribe(edge_session_t *session, const centrifuge_comma
     if (!verdict)
         verdict = find_options(session, command->channel, &options);
     if (!verdict)
-        verdict = check_permission(session, command, options, info);
+        verdict = check_permission(session, command, options, grant);
     return verdict;
 }
 
@@ -185,20 +187,21 @@ static verdict_t hub_verdict(int err)
 
 static int subscribe(edge_session_t *session, const centrifuge_command_t *command)
 {
-    char *info = NULL;
+    edge_subscribe_grant_t grant;
     edge_subscription_t *subscription;
-    verdict_t verdict = check_subscribe(session, command, &info);
+    verdict_t verdict = check_subscribe(session, command, &grant);
     if (verdict) {
         refuse(session, command->id, verdict);
         return OK;
     }
-    int err = edge_hub_subscribe(session->worker->hub, session, command->channel, info, &subscription);
+    int err = edge_hub_subscribe(session->worker->hub, session, command->channel, grant.info, &subscription);
     if (err && err != ERR_AGAIN) {
         refuse(session, command->id, hub_verdict(err));
         return OK;
     }
     subscription->request = command->id;
     subscription->must_recover = command->flag & MUST_RECOVER;
+    centrifuge_subscription_expires(subscription, grant.expires_us);
     if (command->recover)
         edge_hub_recover(session->worker->hub, subscription, position_of(&command->at));
     else if (err == OK)
@@ -229,6 +232,74 @@ static int unsubscribe(edge_session_t *session, const centrifuge_command_t *comm
 static bool is_subscribed(edge_session_t *session, span_t channel)
 {
     return edge_hub_find(session->worker->hub, session, channel) != NULL;
+}
+
+/* --- new tokens --- */
+
+/* Is it who it was? Its name has no NUL. */
+static bool is_same_user(const edge_session_t *session, const edge_identity_t *identity)
+{
+    return span_eq(edge_session_user(session), span_str(identity->user));
+}
+
+static int refresh(edge_session_t *session, const centrifuge_command_t *command)
+{
+    if (command->token.size == 0) {
+        centrifuge_client_close(session, EDGE_CLOSE_BAD_REQUEST);
+        return OK;
+    }
+    edge_identity_t identity;
+    int err = edge_auth_connect(session->worker->auth, command->token, clock_wall_us(), &identity);
+    if (err == ERR_EXPIRED || err == ERR_NOT_YET) {
+        centrifuge_client_close(session, EDGE_CLOSE_EXPIRED);
+    } else if (err || !is_same_user(session, &identity)) {
+        centrifuge_client_close(session, EDGE_CLOSE_INVALID_TOKEN);
+    } else {
+        edge_session_identify(session, &identity);
+        centrifuge_client_refreshed(session, command, session->identity.expires_us);
+    }
+    edge_identity_fini(&identity);
+    return OK;
+}
+
+/* In the protocol's order. Only the token's time is taken. */
+static verdict_t check_refresh(edge_session_t *session, const centrifuge_command_t *command,
+                               edge_subscription_t *subscription, uint64_t *expires_us)
+{
+    const channel_options_t *options;
+    edge_subscribe_grant_t grant;
+    if (command->channel.size == 0)
+        return EDGE_CLOSE_BAD_REQUEST;
+    if (!subscription)
+        return CENTRIFUGE_ERROR_DENIED;
+    if (command->token.size == 0)
+        return CENTRIFUGE_ERROR_BAD_COMMAND;
+    verdict_t verdict = find_options(session, command->channel, &options);
+    if (!verdict)
+        verdict = check_permission(session, command, options, &grant);
+    if (verdict)
+        return verdict;
+    *expires_us = grant.expires_us;
+    mem_free(grant.info);
+    return FINE;
+}
+
+/* A client library takes an error for the end of the subscription. One that has brought a token too late is to
+ * subscribe again, so the subscription ends before. */
+static int refresh_subscription(edge_session_t *session, const centrifuge_command_t *command)
+{
+    edge_subscription_t *subscription = edge_hub_find(session->worker->hub, session, command->channel);
+    uint64_t expires_us;
+    verdict_t verdict = check_refresh(session, command, subscription, &expires_us);
+    if (verdict == CENTRIFUGE_ERROR_TOKEN_EXPIRED)
+        centrifuge_subscription_end(&subscription);
+    if (verdict) {
+        refuse(session, command->id, verdict);
+        return OK;
+    }
+    centrifuge_subscription_expires(subscription, expires_us);
+    centrifuge_client_refreshed(session, command, expires_us);
+    return OK;
 }
 
 /* --- publish --- */
@@ -386,11 +457,6 @@ static int refuse_unavailable(edge_session_t *session, const centrifuge_command_
     return OK;
 }
 
-static int refuse_refresh(edge_session_t *session, const centrifuge_command_t *command)
-{
-    return command->token.size > 0 ? refuse_unavailable(session, command) : refuse_bad(session, command);
-}
-
 /* Each is done, answered or refused when it returns OK; ERR_FULL: it has to be tried again later. A pong
  * needs nothing, since anything that a client says is a sign of life, and so a late one does no harm. Clients
  * send no pings. */
@@ -406,8 +472,8 @@ static int (*const actions[CENTRIFUGE_METHOD_COUNT])(edge_session_t *, const cen
     [CENTRIFUGE_PING] = refuse_bad,
     [CENTRIFUGE_SEND] = refuse_send,
     [CENTRIFUGE_RPC] = refuse_unavailable,
-    [CENTRIFUGE_REFRESH] = refuse_refresh,
-    [CENTRIFUGE_SUB_REFRESH] = refuse_unavailable,
+    [CENTRIFUGE_REFRESH] = refresh,
+    [CENTRIFUGE_SUB_REFRESH] = refresh_subscription,
 };
 
 /* Must it wait until its channel is on? Else a publication would overtake the subscription before it, and its
@@ -415,7 +481,8 @@ static int (*const actions[CENTRIFUGE_METHOD_COUNT])(edge_session_t *, const cen
 static bool comes_too_early(edge_session_t *session, const centrifuge_command_t *command)
 {
     if (command->method != CENTRIFUGE_PUBLISH && command->method != CENTRIFUGE_PRESENCE &&
-        command->method != CENTRIFUGE_PRESENCE_STATS && command->method != CENTRIFUGE_HISTORY)
+        command->method != CENTRIFUGE_PRESENCE_STATS && command->method != CENTRIFUGE_HISTORY &&
+        command->method != CENTRIFUGE_SUB_REFRESH)
         return false;
     const edge_subscription_t *subscription = edge_hub_find(session->worker->hub, session, command->channel);
     return subscription && edge_subscription_waits(subscription);

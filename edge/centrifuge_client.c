@@ -1,5 +1,6 @@
 #include "edge/centrifuge_client.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "edge/worker.h"
 
@@ -88,6 +89,75 @@ void centrifuge_client_close(edge_session_t *session, edge_close_code_t code)
     edge_session_close(session, (uint16_t)code, edge_close_reason(code), true);
 }
 
+void centrifuge_client_refreshed(edge_session_t *session, const centrifuge_command_t *command,
+                                 uint64_t expires_us)
+{
+    buf_t own = {0};
+    centrifuge_reply_refresh(centrifuge_client_begin(session, &own), command->id, command->method,
+                             centrifuge_ttl_s(expires_us));
+    centrifuge_client_end(session, &own);
+}
+
+/* --- tokens that end --- */
+
+static uint64_t expiry_us(const edge_subscription_t *subscription)
+{
+    return (uint64_t)subscription->expires_s * CLOCK_SEC;
+}
+
+uint64_t centrifuge_ttl_s(uint64_t expires_us)
+{
+    if (expires_us == 0)
+        return 0;
+    uint64_t wall_us = clock_wall_us();
+    uint64_t left_us = expires_us > wall_us ? expires_us - wall_us : 1;
+    uint64_t left_s = left_us / CLOCK_SEC + (left_us % CLOCK_SEC > 0);
+    return left_s < UINT32_MAX ? left_s : UINT32_MAX;
+}
+
+/* A token's end is in whole seconds; past 2106 it is as good as that. */
+void centrifuge_subscription_expires(edge_subscription_t *subscription, uint64_t expires_us)
+{
+    uint64_t expires_s = expires_us / CLOCK_SEC;
+    subscription->expires_s = expires_s < UINT32_MAX ? (uint32_t)expires_s : UINT32_MAX;
+    if (expires_us)
+        edge_session_expire_by(subscription->session, expiry_us(subscription) + CENTRIFUGE_GRACE_US);
+}
+
+void centrifuge_subscription_end(edge_subscription_t **subscription_p)
+{
+    edge_subscription_t *subscription = *subscription_p;
+    edge_session_t *session = subscription->session;
+    if (edge_subscription_waits(subscription))
+        centrifuge_client_reply_error(session, subscription->request, CENTRIFUGE_ERROR_TOKEN_EXPIRED);
+    else
+        centrifuge_client_unsubscribed(session, edge_channel_name(subscription->channel),
+                                       CENTRIFUGE_UNSUBSCRIBE_EXPIRED, "subscription expired");
+    edge_hub_unsubscribe(session->worker->hub, subscription_p);
+}
+
+/* NULL if none does. */
+static edge_subscription_t *first_to_expire(const edge_session_t *session)
+{
+    edge_subscription_t *first = NULL;
+    LIST_EACH (node, &session->subscriptions) {
+        edge_subscription_t *subscription = LIST_ITEM(node, edge_subscription_t, of_session);
+        if (subscription->expires_s && (!first || subscription->expires_s < first->expires_s))
+            first = subscription;
+    }
+    return first;
+}
+
+void centrifuge_client_expired(edge_session_t *session, uint64_t wall_us)
+{
+    edge_subscription_t *first;
+    while ((first = first_to_expire(session)) && expiry_us(first) + CENTRIFUGE_GRACE_US <= wall_us)
+        centrifuge_subscription_end(&first);
+    if (first)
+        edge_session_expire_by(session, expiry_us(first) + CENTRIFUGE_GRACE_US);
+    centrifuge_client_go_on_at_once(session); /* what was held for one that has gone */
+}
+
 /* --- commands that wait for the relays --- */
 
 centrifuge_waiting_t *centrifuge_waiting_begin(edge_session_t *session, const centrifuge_command_t *command)
@@ -129,7 +199,8 @@ void centrifuge_client_subscribed(edge_session_t *session, const edge_subscripti
     span_t channel = edge_channel_name(subscription->channel);
     centrifuge_subscribed_t subscribed = {.recoverable = has_history(session, channel),
                                           .position = edge_channel_position(subscription->channel),
-                                          .wanted = recovery != NULL};
+                                          .wanted = recovery != NULL,
+                                          .ttl_s = centrifuge_ttl_s(expiry_us(subscription))};
     if (recovery && recovery->recovered) {
         subscribed.recovered = true;
         subscribed.position = recovery->since;

@@ -18,6 +18,9 @@
 #define CENTRIFUGE_WAITING_MAX 1024u
 #define CENTRIFUGE_WAITING_LOW (CENTRIFUGE_WAITING_MAX / 2)
 
+/* What a token is good for beyond its end. The client libraries fetch a new one when it ends, not before. */
+#define CENTRIFUGE_GRACE_US 25000000u
+
 /* Where a connection stands with its first command. */
 typedef enum centrifuge_phase {
     CENTRIFUGE_GREETING,
@@ -47,6 +50,10 @@ void centrifuge_client_unsubscribed(edge_session_t *session, span_t channel, uin
 void centrifuge_client_subscribed(edge_session_t *session, const edge_subscription_t *subscription,
                                   const edge_recovery_t *recovery);
 
+/* The answer to REFRESH or SUB_REFRESH: a token is good until then (wall clock). */
+void centrifuge_client_refreshed(edge_session_t *session, const centrifuge_command_t *command,
+                                 uint64_t expires_us);
+
 /* Anything else that is said: append one JSON object to what begin returns, then call end. `own` is an empty
  * buffer of the caller's, freed by end. */
 buf_t *centrifuge_client_begin(edge_session_t *session, buf_t *own);
@@ -57,6 +64,21 @@ void centrifuge_client_flush(edge_session_t *session);
 
 /* Ends the connection; what was said before is still sent. */
 void centrifuge_client_close(edge_session_t *session, edge_close_code_t code);
+
+/* --- tokens that end --- */
+
+/* Seconds from now until then (wall clock), begun ones for whole, in 32 bits as clients have it; 0 only for 0,
+ * which is never. */
+uint64_t centrifuge_ttl_s(uint64_t expires_us);
+
+/* The subscription's token is good until then (wall clock, 0 = for good), and it itself for the grace beyond. */
+void centrifuge_subscription_expires(edge_subscription_t *subscription, uint64_t expires_us);
+
+/* Its token is of no use any more: the subscription goes, and the client, which is told, makes another. */
+void centrifuge_subscription_end(edge_subscription_t **subscription_p);
+
+/* dialect.expired: ends all whose time is over. */
+void centrifuge_client_expired(edge_session_t *session, uint64_t wall_us);
 
 /* --- commands that wait for the relays --- */
 

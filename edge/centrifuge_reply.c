@@ -64,7 +64,23 @@ void centrifuge_reply_empty(buf_t *out, uint32_t id, centrifuge_method_t method)
     buf_append_span(out, SPAN("\":{}}"));
 }
 
-void centrifuge_reply_connect(buf_t *out, uint32_t id, const char *client, uint64_t ping_s)
+static void append_ttl(buf_t *out, uint64_t ttl_s)
+{
+    buf_append_span(out, SPAN("\"expires\":true,\"ttl\":"));
+    buf_append_u64(out, ttl_s);
+}
+
+void centrifuge_reply_refresh(buf_t *out, uint32_t id, centrifuge_method_t method, uint64_t ttl_s)
+{
+    begin_reply(out, id);
+    buf_append_byte(out, '"');
+    buf_append_str(out, centrifuge_method_name(method));
+    buf_append_span(out, SPAN("\":{"));
+    append_ttl(out, ttl_s);
+    buf_append_span(out, SPAN("}}"));
+}
+
+void centrifuge_reply_connect(buf_t *out, uint32_t id, const char *client, uint64_t ping_s, uint64_t ttl_s)
 {
     begin_reply(out, id);
     buf_printf(out, "\"connect\":{\"client\":\"%s\",\"version\":\"heddle " HEDDLE_VERSION "\"", client);
@@ -72,6 +88,10 @@ void centrifuge_reply_connect(buf_t *out, uint32_t id, const char *client, uint6
         buf_append_span(out, SPAN(",\"ping\":"));
         buf_append_u64(out, ping_s);
         buf_append_span(out, SPAN(",\"pong\":true"));
+    }
+    if (ttl_s > 0) {
+        buf_append_byte(out, ',');
+        append_ttl(out, ttl_s);
     }
     buf_append_span(out, SPAN("}}"));
 }
@@ -257,6 +277,11 @@ void centrifuge_reply_subscribe(buf_t *out, uint32_t id, const centrifuge_subscr
             buf_append_span(out, SPAN(",\"recovered\":true,"));
             append_publications(out, subscribed->messages);
         }
+    }
+    if (subscribed->ttl_s > 0) {
+        if (subscribed->recoverable)
+            buf_append_byte(out, ',');
+        append_ttl(out, subscribed->ttl_s);
     }
     buf_append_span(out, SPAN("}}"));
 }

@@ -30,6 +30,7 @@ typedef enum centrifuge_error {
  * again. */
 #define CENTRIFUGE_UNSUBSCRIBE_SERVER       2000u
 #define CENTRIFUGE_UNSUBSCRIBE_INSUFFICIENT 2500u
+#define CENTRIFUGE_UNSUBSCRIBE_EXPIRED      2501u
 
 /* What an ERR_* of the uplink or the hub is for a client: of those that say nothing to it, INTERNAL. */
 centrifuge_error_t centrifuge_error_of(int err);
@@ -50,6 +51,7 @@ typedef struct centrifuge_subscribed {
     bool wanted;         /* it asked to go on from a position ... */
     bool recovered;      /* ... and does: */
     span_t messages;     /* encoded MSGs, for recall_next */
+    uint64_t ttl_s;      /* what its token is good for; 0 = it has none */
 } centrifuge_subscribed_t;
 
 /* {"id":2,"subscribe":{...}} */
@@ -61,8 +63,12 @@ int centrifuge_append_history(buf_t *out, span_t items);
 /* The same as a reply. A `since` of another epoch becomes the error UNRECOVERABLE. */
 void centrifuge_reply_history(buf_t *out, uint32_t id, span_t items, position_t since);
 
-/* `ping_s` 0: no pings. */
-void centrifuge_reply_connect(buf_t *out, uint32_t id, const char *client, uint64_t ping_s);
+/* `ping_s` 0: no pings. `ttl_s` is what the token is good for, so that the client brings another in time; 0: it
+ * has none. */
+void centrifuge_reply_connect(buf_t *out, uint32_t id, const char *client, uint64_t ping_s, uint64_t ttl_s);
+
+/* {"id":9,"refresh":{"expires":true,"ttl":600}}; the same for SUB_REFRESH. */
+void centrifuge_reply_refresh(buf_t *out, uint32_t id, centrifuge_method_t method, uint64_t ttl_s);
 
 /* {"c-1":{"user":"42","client":"c-1","conn_info":{...}},...} from the answer to QUESTION_PRESENCE; and
  * {"num_clients":2,"num_users":1} from that to QUESTION_PRESENCE_STATS. ERR_* if it is no such list; what was

@@ -14,6 +14,8 @@ struct edge_dialect {
     uint8_t index;        /* its place in the registry; the hub makes one frame of a message per dialect */
     bool outlives_losses; /* a client may miss messages: limits.on_slow_client applies. Else it is closed. */
 
+    uint64_t grace_us; /* what credentials are good for beyond their end: time to bring new ones */
+
     /* A request that passed the handshake's checks. Does this dialect serve it? 0 = no, not mine; 101 = yes,
      * with a session in *session (and the subprotocol to answer with, or NULL); else the HTTP status to
      * refuse with, and *why. */
@@ -46,6 +48,10 @@ struct edge_dialect {
     /* Reading goes on after edge_session_pause: take up what was held back since. May pause again. NULL if
      * the dialect never pauses. */
     void (*resumed)(edge_session_t *session);
+
+    /* The time has come that was given to edge_session_expire_by: it is forgotten by now, so give the next one,
+     * if there is one. NULL if the dialect never calls that. */
+    void (*expired)(edge_session_t *session, uint64_t wall_us);
 
     /* Time for a ping that the client has to answer. */
     void (*ping)(edge_session_t *session);

@@ -158,6 +158,7 @@ const edge_dialect_t edge_dialect_centrifuge = {
     .name = "centrifuge",
     .index = 1,
     .outlives_losses = false,
+    .grace_us = CENTRIFUGE_GRACE_US,
     .admit = admit,
     .opened = centrifuge_client_open,
     .message = message,
@@ -166,6 +167,7 @@ const edge_dialect_t edge_dialect_centrifuge = {
     .lost = lost,
     .unsubscribed = unsubscribed,
     .resumed = resumed,
+    .expired = centrifuge_client_expired,
     .ping = ping,
     .closed = centrifuge_client_destroy,
 };

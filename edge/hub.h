@@ -38,10 +38,11 @@ typedef struct edge_subscription {
     uint64_t asked_us;       /* monotonic; when it began to wait */
     char *info;              /* owned raw JSON of a subscription token, or NULL */
     uint32_t at;             /* its place in the channel's array */
-    uint32_t request;  /* the client's own number of its request, for the answer; the dialect's business */
-    bool must_recover; /* or be refused; the dialect's business */
-    bool skips_own;    /* not what its own session publishes (raw: echo=0) */
-    bool present;      /* a JOIN was sent, so a LEAVE must follow */
+    uint32_t request;   /* the client's own number of its request, for the answer; the dialect's business */
+    uint32_t expires_s; /* wall clock, when its token ends; 0 = never; the dialect's business */
+    bool must_recover;  /* or be refused; the dialect's business */
+    bool skips_own;     /* not what its own session publishes (raw: echo=0) */
+    bool present;       /* a JOIN was sent, so a LEAVE must follow */
     struct edge_recovering *recovering; /* owned; NULL but while it waits to go on from a position */
 } edge_subscription_t;
 

@@ -157,13 +157,55 @@ static void arm(edge_session_t *self, uint64_t wait_us)
     wheel_arm(&self->worker->wheel, &self->timer, self->worker->now_us + wait_us);
 }
 
-/* For an ACTIVE session: when its credentials expire, that comes first. */
+/* When it ends for want of new credentials, on the wall clock; 0 = never. A token may say any time. */
+static uint64_t end_us(const edge_session_t *self)
+{
+    uint64_t expires_us = self->identity.expires_us, grace_us = self->dialect->grace_us;
+    if (!expires_us)
+        return 0;
+    return expires_us < UINT64_MAX - grace_us ? expires_us + grace_us : UINT64_MAX;
+}
+
+/* The shorter of a time to wait and that until `at_us` on the wall clock; 0 is no time at all. */
+static uint64_t sooner(uint64_t wait_us, uint64_t at_us)
+{
+    if (!at_us)
+        return wait_us;
+    uint64_t wall_us = clock_wall_us();
+    uint64_t left_us = at_us > wall_us ? at_us - wall_us : 0;
+    return left_us < wait_us ? left_us : wait_us;
+}
+
+/* For an ACTIVE session: when something of it expires, that comes first. While a ping is unanswered only its
+ * own end does, as the timer's firing else means that no answer came. */
 static void arm_until_expiry(edge_session_t *self, uint64_t wait_us)
 {
-    uint64_t expires_us = self->identity.expires_us;
-    uint64_t wall_us = expires_us ? clock_wall_us() : 0;
-    uint64_t left_us = expires_us > wall_us ? expires_us - wall_us : 0;
-    arm(self, expires_us && left_us < wait_us ? left_us : wait_us);
+    wait_us = sooner(wait_us, end_us(self));
+    arm(self, self->awaits_pong ? wait_us : sooner(wait_us, self->next_expiry_us));
+}
+
+/* An expiry has become known: what the timer was armed for stays, if it does not come later. */
+static void arm_anew(edge_session_t *self)
+{
+    uint64_t due_us = self->timer.due_us, now_us = self->worker->now_us;
+    if (self->state_now == EDGE_SESSION_ACTIVE)
+        arm_until_expiry(self, due_us > now_us ? due_us - now_us : 0);
+}
+
+void edge_session_identify(edge_session_t *self, edge_identity_t *identity)
+{
+    edge_identity_fini(&self->identity);
+    self->identity = *identity;
+    *identity = (edge_identity_t){0};
+    arm_anew(self);
+}
+
+void edge_session_expire_by(edge_session_t *self, uint64_t wall_us)
+{
+    if (self->next_expiry_us && self->next_expiry_us <= wall_us)
+        return;
+    self->next_expiry_us = wall_us;
+    arm_anew(self);
 }
 
 void edge_session_opened(edge_session_t *self, edge_conn_t *conn)
@@ -414,9 +456,20 @@ void edge_session_control(edge_session_t *self, websocket_opcode_t opcode, span_
 
 static bool has_expired(const edge_session_t *self)
 {
-    return self->identity.expires_us && clock_wall_us() >= self->identity.expires_us;
+    return self->identity.expires_us && clock_wall_us() >= end_us(self);
 }
 
+/* Tells the dialect if the time is there that it has given. */
+static void check_expiry(edge_session_t *self)
+{
+    uint64_t wall_us = self->next_expiry_us ? clock_wall_us() : 0;
+    if (!self->next_expiry_us || wall_us < self->next_expiry_us)
+        return;
+    self->next_expiry_us = 0;
+    self->dialect->expired(self, wall_us);
+}
+
+/* What expires is met with a ping, which needs no second timer and does no harm. */
 static void ping(edge_session_t *self)
 {
     if (has_expired(self)) {
@@ -426,7 +479,8 @@ static void ping(edge_session_t *self)
     } else {
         self->awaits_pong = true;
         arm_until_expiry(self, self->worker->config->ping.timeout);
-        self->dialect->ping(self); /* last: it may close the session, and that has a deadline of its own */
+        self->dialect->ping(self); /* it may close the session, and that has a deadline of its own */
+        check_expiry(self);
     }
 }
 

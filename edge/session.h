@@ -47,6 +47,7 @@ struct edge_session {
     wheel_timer_t timer;              /* the next deadline or ping; one at a time */
     list_node_t paused;               /* in worker->paused while reading is held back */
     uint64_t opened_us;               /* monotonic */
+    uint64_t next_expiry_us;          /* wall clock; when the dialect wants to know; 0 = never */
     uint8_t id[EDGE_CLIENT_ID_BYTES]; /* random; as text, a UUID */
     uint8_t state_now;                /* an edge_session_state_t; written by go() only */
     bool awaits_pong;                 /* or any other sign of life */
@@ -77,6 +78,13 @@ void edge_session_closed(edge_session_t *self); /* frees self */
 
 /* The dialect has let the client in: ACTIVE; pings start. */
 void edge_session_activate(edge_session_t *self);
+
+/* New credentials take the place of the old ones. Takes what identity holds. */
+void edge_session_identify(edge_session_t *self, edge_identity_t *identity);
+
+/* Something of the dialect's ends at that time (wall clock): dialect.expired is called then, or a little later
+ * while a ping is unanswered. One time is kept, the earliest that was given since the last call. */
+void edge_session_expire_by(edge_session_t *self, uint64_t wall_us);
 
 /* Queues a frame (borrowed; a reference is taken) for the end of the turn. When the outbox is full, the
  * slow-client policy acts. */

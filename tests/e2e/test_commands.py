@@ -104,7 +104,7 @@ REFUSED = {
     "a tag filter": ("subscribe", {"channel": "x", "tf": {"op": "eq"}}, 107),
     "another kind of subscription": ("subscribe", {"channel": "x", "type": 1}, 108),
     "history": ("history", {"channel": "x"}, 108),
-    "refresh": ("refresh", {"token": "x"}, 108),
+    "a new token for a channel that is not subscribed": ("sub_refresh", {"channel": "x", "token": "x"}, 103),
     "rpc": ("rpc", {"method": "now"}, 108),
     "presence where it is off": ("presence", {"channel": "quiet:x"}, 108),
     "presence without having subscribed": ("presence", {"channel": "x"}, 103),

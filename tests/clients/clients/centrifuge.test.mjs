@@ -33,6 +33,9 @@ async function connect(edge, options) {
   return client;
 }
 
+// When a token ends that is good for so many seconds.
+const soon = (seconds) => Math.floor(Date.now() / 1000) + seconds;
+
 async function subscribe(client, channel, options = {}) {
   const subscription = client.newSubscription(channel, {minResubscribeDelay: 50, maxResubscribeDelay: 200, ...options});
   subscription.heard = [];
@@ -92,6 +95,55 @@ test('an expired token is fetched anew', async () => {
   client.connect();
   await client.ready(5000);
   assert.equal(fetched, 2);
+});
+
+// That a third token is fetched shows that the second one was taken: its answer says when to come back.
+test('when a token ends another is fetched, and the connection goes on', async () => {
+  const happened = [];
+  const client = await connect(one, {getToken: async () => {
+    happened.push('token');
+    return cluster.token({sub: 'bob', exp: soon(happened.length < 3 ? 2 : 600)});
+  }});
+  client.on('connecting', () => happened.push('connecting'));
+  client.on('disconnected', () => happened.push('disconnected'));
+  await until(() => happened.length >= 3, 'three tokens are fetched');
+  assert.deepEqual(happened, ['token', 'token', 'token']);
+  await (await subscribe(client, room())).publish('still here');
+});
+
+test('when a subscription token ends another is fetched, and the subscription goes on', async () => {
+  const channel = `$${room()}`;
+  const happened = [];
+  const client = await connect(two, {token: cluster.token({sub: 'bob'})});
+  const subscription = await subscribe(client, channel, {
+    getToken: async () => {
+      happened.push('token');
+      return cluster.token({sub: 'bob', channel, exp: soon(happened.length < 3 ? 2 : 600)});
+    },
+  });
+  subscription.on('subscribing', () => happened.push('subscribing'));
+  subscription.on('unsubscribed', () => happened.push('unsubscribed'));
+  await until(() => happened.length >= 3, 'three tokens are fetched');
+  assert.deepEqual(happened, ['token', 'token', 'token']);
+  await client.publish(channel, 'still here');
+  await until(() => subscription.heard.length === 1, 'it arrives');
+});
+
+test('a new token of somebody else ends the client for good', async () => {
+  let fetched = 0;
+  const client = makeClient(one, {getToken: async () => cluster.token({
+    sub: fetched++ ? 'eve' : 'bob', exp: soon(2),
+  })});
+  const disconnected = next(client, 'disconnected');
+  client.connect();
+  assert.equal((await disconnected).code, 3500);
+});
+
+test('without another token the client goes away when its own ends', async () => {
+  const client = makeClient(one, {token: cluster.token({sub: 'bob', exp: soon(2)})});
+  const disconnected = next(client, 'disconnected');
+  client.connect();
+  assert.equal((await disconnected).code, 1);
 });
 
 test('an invalid token ends the client for good', async () => {

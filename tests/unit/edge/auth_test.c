@@ -200,7 +200,7 @@ static void a_token_without_a_secret_to_check_it_is_not_believed(void **state)
 /* --- subscriptions --- */
 
 static int subscribe(subscribe_rule_t rule, const char *channel, const char *user, const char *claims,
-                     char **info)
+                     edge_subscribe_grant_t *grant)
 {
     edge_auth_t *auth = opened(false);
     channel_options_t options = {.subscribe = rule};
@@ -211,7 +211,7 @@ static int subscribe(subscribe_rule_t rule, const char *channel, const char *use
                                         .token = buf_span(&token),
                                         .user = span_str(user),
                                         .client = SPAN("client-1")};
-    int err = edge_auth_subscribe(auth, &options, &request, NOW_US, info);
+    int err = edge_auth_subscribe(auth, &options, &request, NOW_US, grant);
     buf_fini(&token);
     edge_auth_destroy(&auth);
     return err;
@@ -247,23 +247,26 @@ static void the_rule_decides_about_subscriptions(void **state)
         {SUBSCRIBE_ANYONE, "a", "42", "{\"sub\":\"42\",\"channel\":\"a\"}", ERR_MALFORMED},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        char *info;
-        int err = subscribe(rows[i].rule, rows[i].channel, rows[i].user, rows[i].claims, &info);
+        edge_subscribe_grant_t grant;
+        int err = subscribe(rows[i].rule, rows[i].channel, rows[i].user, rows[i].claims, &grant);
         if (err != rows[i].expected)
             fail_msg("row %zu: %s instead of %s", i, err_name(err), err_name(rows[i].expected));
-        assert_null(info);
+        assert_null(grant.info);
+        assert_int_equal(grant.expires_us > 0, err == OK && rows[i].claims);
     }
 #undef TOKEN
 }
 
-static void a_subscription_token_adds_its_info(void **state)
+static void a_subscription_token_adds_its_info_and_its_end(void **state)
 {
     (void)state;
-    char *info;
+    edge_subscribe_grant_t grant;
     assert_int_equal(
-        subscribe(SUBSCRIBE_TOKEN, "a", "", "{\"channel\":\"a\",\"info\":[1,2]," LATER "}", &info), OK);
-    assert_string_equal(info, "[1,2]");
-    free(info);
+        subscribe(SUBSCRIBE_TOKEN, "a", "", "{\"channel\":\"a\",\"info\":[1,2],\"exp\":1700000060}", &grant),
+        OK);
+    assert_string_equal(grant.info, "[1,2]");
+    assert_int_equal(grant.expires_us, UINT64_C(1700000060000000));
+    free(grant.info);
 }
 
 static void the_rule_decides_about_publications(void **state)
@@ -312,7 +315,7 @@ int main(void)
         cmocka_unit_test(tokens_that_let_nobody_in),
         cmocka_unit_test(a_token_without_a_secret_to_check_it_is_not_believed),
         cmocka_unit_test(the_rule_decides_about_subscriptions),
-        cmocka_unit_test(a_subscription_token_adds_its_info),
+        cmocka_unit_test(a_subscription_token_adds_its_info_and_its_end),
         cmocka_unit_test(the_rule_decides_about_publications),
         cmocka_unit_test(presence_is_for_subscribers_where_it_is_kept),
     };

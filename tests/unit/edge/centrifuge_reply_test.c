@@ -52,14 +52,35 @@ static void what_passes_by_itself_is_temporary(void **state)
     assert_int_equal(centrifuge_error_of(ERR_TOO_BIG), CENTRIFUGE_ERROR_LIMIT);
 }
 
+static void what_ends_is_told_with_the_time_that_is_left(void **state)
+{
+    (void)state;
+    buf_t out = {0};
+    centrifuge_reply_connect(&out, 1, "c", 0, 590);
+    expect(&out, "{\"id\":1,\"connect\":{\"client\":\"c\",\"version\":\"heddle " HEDDLE_VERSION
+                 "\",\"expires\":true,\"ttl\":590}}");
+    centrifuge_reply_refresh(&out, 9, CENTRIFUGE_REFRESH, 600);
+    expect(&out, "{\"id\":9,\"refresh\":{\"expires\":true,\"ttl\":600}}");
+    centrifuge_reply_refresh(&out, 5, CENTRIFUGE_SUB_REFRESH, 300);
+    expect(&out, "{\"id\":5,\"sub_refresh\":{\"expires\":true,\"ttl\":300}}");
+    centrifuge_subscribed_t subscribed = {.ttl_s = 300};
+    centrifuge_reply_subscribe(&out, 2, &subscribed);
+    expect(&out, "{\"id\":2,\"subscribe\":{\"expires\":true,\"ttl\":300}}");
+    subscribed.recoverable = true;
+    position_set_epoch(&subscribed.position, SPAN("abcdEFGH"));
+    centrifuge_reply_subscribe(&out, 2, &subscribed);
+    expect(&out, "{\"id\":2,\"subscribe\":{\"recoverable\":true,\"positioned\":true,\"epoch\":\"abcdEFGH\","
+                 "\"offset\":0,\"expires\":true,\"ttl\":300}}");
+}
+
 static void connect_tells_pings_only_where_there_are_any(void **state)
 {
     (void)state;
     buf_t out = {0};
-    centrifuge_reply_connect(&out, 1, "c", 25);
+    centrifuge_reply_connect(&out, 1, "c", 25, 0);
     expect(&out, "{\"id\":1,\"connect\":{\"client\":\"c\",\"version\":\"heddle " HEDDLE_VERSION
                  "\",\"ping\":25,\"pong\":true}}");
-    centrifuge_reply_connect(&out, 1, "c", 0);
+    centrifuge_reply_connect(&out, 1, "c", 0, 0);
     expect(&out, "{\"id\":1,\"connect\":{\"client\":\"c\",\"version\":\"heddle " HEDDLE_VERSION "\"}}");
 }
 
@@ -210,6 +231,7 @@ int main(void)
         cmocka_unit_test(replies_have_the_clients_number),
         cmocka_unit_test(errors_have_code_message_and_whether_they_pass),
         cmocka_unit_test(what_passes_by_itself_is_temporary),
+        cmocka_unit_test(what_ends_is_told_with_the_time_that_is_left),
         cmocka_unit_test(connect_tells_pings_only_where_there_are_any),
         cmocka_unit_test(presence_is_by_client),
         cmocka_unit_test(fields_that_a_newer_relay_adds_are_passed_over),

@@ -201,7 +201,7 @@ static void what_was_answered_before_a_bad_line_is_still_sent(void **state)
 static void commands_that_are_not_there_are_not_available(void **state)
 {
     (void)state;
-    static const char *const methods[] = {"history", "rpc", "refresh", "sub_refresh"};
+    static const char *const methods[] = {"history", "rpc"};
     connect_anonymous();
     for (unsigned i = 0; i < COUNT(methods); i++) {
         char text[100];

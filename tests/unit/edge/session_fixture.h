@@ -22,7 +22,7 @@ void edge_hub_unsubscribe_all(edge_hub_t *self, edge_session_t *session)
 /* --- a dialect that does nothing but count --- */
 
 static struct {
-    unsigned opened, messages, pings, resumed, closed;
+    unsigned opened, messages, pings, resumed, expired, closed;
     bool pauses_again;
 } calls;
 
@@ -53,6 +53,13 @@ static inline void count_resumed(edge_session_t *session)
         edge_session_pause(session);
 }
 
+static inline void count_expired(edge_session_t *session, uint64_t wall_us)
+{
+    (void)session;
+    (void)wall_us;
+    calls.expired++;
+}
+
 static inline void count_closed(edge_session_t *session)
 {
     (void)session;
@@ -64,6 +71,7 @@ static const edge_dialect_t careful = {.name = "careful",
                                        .message = count_message,
                                        .ping = count_ping,
                                        .resumed = count_resumed,
+                                       .expired = count_expired,
                                        .closed = count_closed};
 static const edge_dialect_t careless = {.name = "careless",
                                         .outlives_losses = true,

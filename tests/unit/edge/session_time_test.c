@@ -120,6 +120,64 @@ static void an_expiry_does_not_wait_for_the_next_ping(void **state)
     assert_close_frame(&rest, 3005, "connection expired");
 }
 
+static void a_grace_begins_when_the_token_ends(void **state)
+{
+    (void)state;
+    edge_dialect_t patient = careful;
+    patient.grace_us = 1000 * CLOCK_SEC;
+    session->dialect = &patient;
+    session->identity.expires_us = clock_wall_us() - 900 * CLOCK_SEC;
+    edge_session_activate(session);
+    fake_worker_pass(worker, 26 * CLOCK_SEC);
+    assert_int_equal(calls.pings, 1);
+    session->identity.expires_us = clock_wall_us() - 1001 * CLOCK_SEC;
+    edge_session_message(session, false, SPAN("I live"));
+    fake_worker_pass(worker, CLOCK_SEC);
+    assert_int_equal(session->close_code, 3005);
+    session->dialect = &careful;
+}
+
+static void new_credentials_that_end_sooner_are_met_in_time(void **state)
+{
+    (void)state;
+    edge_identity_t identity = {.user = mem_dup("42"), .expires_us = clock_wall_us()};
+    edge_session_activate(session);
+    edge_session_identify(session, &identity);
+    assert_null(identity.user);
+    fake_worker_pass(worker, CLOCK_SEC);
+    assert_int_equal(session->close_code, 3005);
+}
+
+/* What is told of the dialect's own times; no ping is due in the first second. */
+static void the_earliest_time_that_was_given_is_told_once(void **state)
+{
+    (void)state;
+    edge_session_activate(session);
+    edge_session_expire_by(session, clock_wall_us() - 1);
+    edge_session_expire_by(session, clock_wall_us() + 1000 * CLOCK_SEC);
+    fake_worker_pass(worker, CLOCK_SEC);
+    assert_int_equal(calls.expired, 1);
+    edge_session_message(session, false, SPAN("I live"));
+    fake_worker_pass(worker, 26 * CLOCK_SEC);
+    assert_int_equal(calls.expired, 1);
+    assert_int_equal(calls.pings, 2);
+}
+
+static void a_time_that_comes_while_a_ping_is_unanswered_waits_for_the_answer(void **state)
+{
+    (void)state;
+    edge_session_activate(session);
+    while (!session->awaits_pong)
+        fake_worker_pass(worker, CLOCK_SEC);
+    edge_session_expire_by(session, clock_wall_us() - 1);
+    fake_worker_pass(worker, CLOCK_SEC);
+    assert_int_equal(calls.expired, 0);
+    assert_true(edge_session_is_open(session));
+    edge_session_message(session, false, SPAN("I live"));
+    fake_worker_pass(worker, CLOCK_SEC);
+    assert_int_equal(calls.expired, 1);
+}
+
 /* --- holding back --- */
 
 static void a_paused_session_is_not_read_from_until_it_resumes(void **state)
@@ -171,6 +229,10 @@ int main(void)
         TEST(a_pong_does_not_prolong_closing),
         TEST(a_client_whose_token_expires_is_closed),
         TEST(an_expiry_does_not_wait_for_the_next_ping),
+        TEST(a_grace_begins_when_the_token_ends),
+        TEST(new_credentials_that_end_sooner_are_met_in_time),
+        TEST(the_earliest_time_that_was_given_is_told_once),
+        TEST(a_time_that_comes_while_a_ping_is_unanswered_waits_for_the_answer),
         TEST(a_paused_session_is_not_read_from_until_it_resumes),
         TEST(a_dialect_may_pause_again_when_it_resumes),
         TEST(a_paused_session_that_closes_is_read_again),
