@@ -13,25 +13,34 @@
 typedef struct asked {
     http_exchange_t *exchange; /* borrowed; NULL: the client has left */
     edge_api_render_fn *render;
+    position_t since; /* of the question */
 } asked_t;
+
+static centrifuge_error_t render_error(int err)
+{
+    if (err == OK)
+        return CENTRIFUGE_ERROR_NONE;
+    return err == ERR_NOT_FOUND ? CENTRIFUGE_ERROR_UNRECOVERABLE : CENTRIFUGE_ERROR_INTERNAL;
+}
 
 static void answered(void *user, int err, span_t items)
 {
     asked_t *asked = user;
     http_exchange_t *exchange = asked->exchange;
+    centrifuge_error_t error = err ? CENTRIFUGE_ERROR_INTERNAL : CENTRIFUGE_ERROR_NONE;
     buf_t text = {0};
     buf_append_str(&text, "{\"result\":");
-    if (exchange && !err)
-        err = asked->render(&text, items);
+    if (exchange && !error)
+        error = render_error(asked->render(&text, items, asked->since));
     buf_append_byte(&text, '}');
     mem_free(asked);
-    if (exchange && !err) {
+    if (exchange && !error) {
         edge_api_respond(exchange, &text);
         return;
     }
     buf_fini(&text);
     if (exchange)
-        edge_api_refuse(exchange, CENTRIFUGE_ERROR_INTERNAL);
+        edge_api_refuse(exchange, error);
 }
 
 static void gone(void *user)
@@ -45,6 +54,8 @@ void edge_api_ask(edge_worker_t *worker, http_exchange_t *exchange, const envelo
     asked_t *asked = mem_new(sizeof *asked);
     asked->exchange = exchange;
     asked->render = render;
+    asked->since.offset = question->offset;
+    (void)position_set_epoch(&asked->since, question->epoch); /* none stays none */
     if (uplink_ask(worker->uplink, *question, answered, asked, worker->now_us) == OK) {
         http_exchange_on_gone(exchange, gone, asked);
     } else {
@@ -55,12 +66,19 @@ void edge_api_ask(edge_worker_t *worker, http_exchange_t *exchange, const envelo
 
 /* --- presence --- */
 
-static int render_presence(buf_t *out, span_t items)
+static int render_presence(buf_t *out, span_t items, position_t since)
 {
+    (void)since;
     buf_append_str(out, "{\"presence\":");
     int err = centrifuge_append_presence(out, items);
     buf_append_byte(out, '}');
     return err;
+}
+
+static int render_presence_stats(buf_t *out, span_t items, position_t since)
+{
+    (void)since;
+    return centrifuge_append_presence_stats(out, items);
 }
 
 static void ask_presence(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body,
@@ -88,13 +106,14 @@ void edge_api_presence(edge_worker_t *worker, http_exchange_t *exchange, const j
 
 void edge_api_presence_stats(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body)
 {
-    ask_presence(worker, exchange, body, QUESTION_PRESENCE_STATS, centrifuge_append_presence_stats);
+    ask_presence(worker, exchange, body, QUESTION_PRESENCE_STATS, render_presence_stats);
 }
 
 /* --- clients: disconnect, unsubscribe --- */
 
-int edge_api_render_nothing(buf_t *out, span_t items)
+int edge_api_render_nothing(buf_t *out, span_t items, position_t since)
 {
+    (void)since;
     (void)items;
     buf_append_str(out, "{}");
     return OK;
@@ -275,8 +294,9 @@ static int sum_channels(span_t items, uint32_t listed, channel_count_t *counts, 
     return err;
 }
 
-static int render_channels(buf_t *out, span_t items)
+static int render_channels(buf_t *out, span_t items, position_t since)
 {
+    (void)since;
     uint32_t listed = 0, distinct = 0;
     int err = items.size ? codec_read_array(&items, &listed) : OK;
     if (err)
@@ -369,8 +389,9 @@ static void append_node(buf_t *out, const node_line_t *node)
     buf_append_byte(out, '}');
 }
 
-static int render_nodes(buf_t *out, span_t items)
+static int render_nodes(buf_t *out, span_t items, position_t since)
 {
+    (void)since;
     uint32_t count = 0;
     int err = items.size ? codec_read_array(&items, &count) : OK;
     buf_append_str(out, "{\"nodes\":[");

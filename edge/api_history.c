@@ -18,7 +18,7 @@ static int read_since(const json_value_t *body, position_t *out)
     if (!json_get(body, "since", &since) || since.type == JSON_NULL)
         return OK;
     int err = json_check_keys(&since);
-    if (!err && json_get(&since, "offset", &value))
+    if (!err && json_get(&since, "offset", &value) && value.type != JSON_NULL)
         err = json_to_u64(&value, &out->offset);
     if (!err)
         err = edge_api_text(&since, "epoch", CHANNEL_NAME_MAX, &epoch);

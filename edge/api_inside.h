@@ -21,11 +21,12 @@ edge_api_method_fn edge_api_disconnect, edge_api_unsubscribe;
 edge_api_method_fn edge_api_channels, edge_api_info;
 
 /* Asks the relays; the exchange is answered when they have, with what `render` appends: the result, without the braces
- * around it. */
-typedef int edge_api_render_fn(buf_t *out, span_t items);
+ * around it. ERR_NOT_FOUND if the channel has no such position as was asked for (`since`), another ERR_* if the list
+ * is not what it should be. */
+typedef int edge_api_render_fn(buf_t *out, span_t items, position_t since);
 void edge_api_ask(edge_worker_t *worker, http_exchange_t *exchange, const envelope_ask_t *question,
                   edge_api_render_fn *render);
-int edge_api_render_nothing(buf_t *out, span_t items); /* {} */
+edge_api_render_fn edge_api_render_nothing; /* {} */
 
 /* Appends a member that is a text; nothing if it is absent or null. ERR_TYPE, ERR_UTF8, or ERR_TOO_BIG above
  * `max` bytes. */

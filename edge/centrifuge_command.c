@@ -56,9 +56,9 @@ static int take_position(const json_value_t *value, buf_t *memory, centrifuge_po
 {
     json_value_t member;
     int err = json_check_keys(value);
-    if (!err && json_get(value, "epoch", &member))
+    if (!err && json_get(value, "epoch", &member) && member.type != JSON_NULL)
         err = take_text(&member, memory, &out->epoch);
-    if (!err && json_get(value, "offset", &member))
+    if (!err && json_get(value, "offset", &member) && member.type != JSON_NULL)
         err = json_to_u64(&member, &out->offset);
     out->given = true;
     return err;

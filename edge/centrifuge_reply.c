@@ -286,37 +286,35 @@ void centrifuge_reply_subscribe(buf_t *out, uint32_t id, const centrifuge_subscr
     buf_append_span(out, SPAN("}}"));
 }
 
-static void append_recall(buf_t *out, const recall_t *recall)
-{
-    buf_append_byte(out, '{');
-    append_publications(out, recall->messages);
-    buf_append_byte(out, ',');
-    append_position(out, recall->top);
-    buf_append_byte(out, '}');
-}
-
-int centrifuge_append_history(buf_t *out, span_t items)
+int centrifuge_append_history(buf_t *out, span_t items, position_t since)
 {
     recall_t recall;
     int err = recall_read(items, &recall);
-    if (!err)
-        append_recall(out, &recall);
-    return err;
+    if (!err && position_known(since) && !position_same_epoch(since, recall.top))
+        err = ERR_NOT_FOUND;
+    if (err)
+        return err;
+    buf_append_byte(out, '{');
+    append_publications(out, recall.messages);
+    buf_append_byte(out, ',');
+    append_position(out, recall.top);
+    buf_append_byte(out, '}');
+    return OK;
 }
 
 void centrifuge_reply_history(buf_t *out, uint32_t id, span_t items, position_t since)
 {
-    recall_t recall;
-    if (recall_read(items, &recall) != OK) {
-        centrifuge_reply_error(out, id, CENTRIFUGE_ERROR_INTERNAL);
-    } else if (position_known(since) && !position_same_epoch(since, recall.top)) {
-        centrifuge_reply_error(out, id, CENTRIFUGE_ERROR_UNRECOVERABLE);
-    } else {
-        begin_reply(out, id);
-        buf_append_span(out, SPAN("\"history\":"));
-        append_recall(out, &recall);
+    size_t begin = out->size;
+    begin_reply(out, id);
+    buf_append_span(out, SPAN("\"history\":"));
+    int err = centrifuge_append_history(out, items, since);
+    if (err == OK) {
         buf_append_byte(out, '}');
+        return;
     }
+    out->size = begin;
+    centrifuge_reply_error(out, id,
+                           err == ERR_NOT_FOUND ? CENTRIFUGE_ERROR_UNRECOVERABLE : CENTRIFUGE_ERROR_INTERNAL);
 }
 
 /* --- more pushes --- */

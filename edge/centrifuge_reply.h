@@ -57,10 +57,11 @@ typedef struct centrifuge_subscribed {
 /* {"id":2,"subscribe":{...}} */
 void centrifuge_reply_subscribe(buf_t *out, uint32_t id, const centrifuge_subscribed_t *subscribed);
 
-/* {"publications":[...],"epoch":"aB","offset":4} from the answer to QUESTION_HISTORY, or ERR_*. */
-int centrifuge_append_history(buf_t *out, span_t items);
+/* {"publications":[...],"epoch":"aB","offset":4} from the answer to QUESTION_HISTORY. ERR_NOT_FOUND if `since`, where
+ * it is known, is of another epoch than the channel; another ERR_* if it is no such list. */
+int centrifuge_append_history(buf_t *out, span_t items, position_t since);
 
-/* The same as a reply. A `since` of another epoch becomes the error UNRECOVERABLE. */
+/* The same as a reply. A `since` of another epoch becomes the error UNRECOVERABLE, other errors INTERNAL. */
 void centrifuge_reply_history(buf_t *out, uint32_t id, span_t items, position_t since);
 
 /* `ping_s` 0: no pings. `ttl_s` is what the token is good for, so that the client brings another in time; 0: it

@@ -147,9 +147,15 @@ static edge_frame_t *frame(const envelope_msg_t *message)
                           message->payload);
 }
 
-static void send_missed(edge_session_t *session, span_t messages)
+/* What it published itself since it came is among them. */
+static void send_missed(const edge_subscription_t *subscription, span_t messages)
 {
+    edge_session_t *session = subscription->session;
+    char id[EDGE_CLIENT_ID_SIZE + 1];
+    span_t own = span_str(edge_session_id(session, id));
     for (envelope_msg_t message; recall_next(&messages, &message);) {
+        if (subscription->skips_own && span_eq(message.client, own))
+            continue;
         edge_frame_t *made = frame(&message);
         edge_session_send(session, made);
         edge_frame_unref(&made);
@@ -164,7 +170,7 @@ static void begin(edge_subscription_t *subscription, const edge_recovery_t *reco
     if (client->tells_positions)
         tell_position(subscription, recovery);
     if (recovery && recovery->recovered)
-        send_missed(session, recovery->messages);
+        send_missed(subscription, recovery->messages);
     else if (recovery && !client->tells_positions)
         close_with(session, EDGE_CLOSE_INSUFFICIENT);
 }

@@ -86,13 +86,15 @@ static int ask(edge_hub_t *self, struct edge_recovering *recovering, uint64_t no
 
 void edge_hub_send_asks(edge_hub_t *self, uint64_t now_us)
 {
-    LIST_EACH_SAFE (node, &self->asking) {
-        struct edge_recovering *recovering = LIST_ITEM(node, struct edge_recovering, asking);
+    /* From the front each time: what is told makes a client go on, which may take away any other. */
+    while (!list_empty(&self->asking)) {
+        struct edge_recovering *recovering =
+            LIST_ITEM(self->asking.head.next, struct edge_recovering, asking);
         bool on = recovering->subscription->channel->state_now == CHANNEL_ON;
         bool known = position_known(recovering->since);
         if (on && known && ask(self, recovering, now_us))
-            return;        /* no room, or no relay: the next turn */
-        list_remove(node); /* a channel that is not on asks when it is */
+            return;                       /* no room, or no relay: the next turn */
+        list_remove(&recovering->asking); /* a channel that is not on asks when it is */
         recovering->asked = on && known;
         if (on && !known)
             finish(recovering->subscription, &(recall_t){.complete = false});

@@ -122,7 +122,9 @@ static int read_since(raw_request_t *self, span_t query, const char **why)
     int size = http_query_value(query, "since", 0, text, sizeof text);
     if (size == ERR_NOT_FOUND)
         return 101;
-    if (size <= 0 || position_parse(span_new(text, (size_t)size), &self->since) != OK)
+    char again[1];
+    if (size <= 0 || position_parse(span_new(text, (size_t)size), &self->since) != OK ||
+        http_query_value(query, "since", 1, again, sizeof again) != ERR_NOT_FOUND)
         return refuse(why, "since is EPOCH:OFFSET, as the edge told it");
     if (self->count > 1 || !self->listens)
         return refuse(why, "since is for one channel that is listened to");

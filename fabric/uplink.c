@@ -305,20 +305,22 @@ static void take_answer(uplink_t *self, const envelope_answer_t *answer)
     }
 }
 
-static asked_t *find_asked_of(const uplink_t *self, const link_t *link)
+static asked_t *find_asked_of(const uplink_t *self, const link_t *link, uint64_t before)
 {
     LIST_EACH (node, &self->asked) {
         asked_t *asked = LIST_ITEM(node, asked_t, node);
-        if (asked->relay == link_peer(link))
+        if (asked->relay == link_peer(link) && asked->id < before)
             return asked;
     }
     return NULL;
 }
 
-/* Nobody will answer what went over a link that is gone. */
+/* Nobody will answer what went over a link that is gone. Those who hear that may take any question back, and ask
+ * new ones. */
 static void give_up_questions(uplink_t *self, const link_t *link)
 {
-    for (asked_t *asked; (asked = find_asked_of(self, link)) != NULL;)
+    uint64_t first_new = self->last_ask + 1;
+    for (asked_t *asked; (asked = find_asked_of(self, link, first_new)) != NULL;)
         settle_asked(asked, ERR_UNAVAILABLE, (span_t){0});
 }
 

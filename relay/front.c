@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "protocol/codec.h"
+#include "protocol/recall.h"
 #include "relay/directory.h"
 #include "relay/publishers.h"
 #include "relay/survey.h"
@@ -201,7 +202,10 @@ static int answer_history(relay_front_t *self, const envelope_ask_t *ask, uint64
 {
     relay_channel_t *channel;
     relay_recall_t recall = {
-        .since = {.offset = ask->offset}, .limit = ask->limit, .reverse = ask->reverse != 0};
+        .since = {.offset = ask->offset},
+        .limit = ask->limit < RECALL_MAX ? ask->limit : RECALL_MAX,
+        .reverse = ask->reverse != 0,
+    };
     int err = channel_name_check(ask->channel);
     if (!err)
         err = position_set_epoch(&recall.since, ask->epoch);
