@@ -11,6 +11,7 @@
 #include "fake_relays.h"
 #include "protocol/codec.h"
 #include "protocol/json.h"
+#include "protocol/recall.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define KEY          "a key of ours"
@@ -81,6 +82,8 @@ static int begin(void **state)
     channel_options_t with = {.presence = true}, without = {.publish = PUBLISH_NOBODY};
     namespaces_add(&relays->namespaces, SPAN("default"), &with);
     namespaces_add(&relays->namespaces, SPAN("quiet"), &without);
+    channel_options_t kept = {.history_size = 10, .history_ttl_us = 1000000};
+    namespaces_add(&relays->namespaces, SPAN("kept"), &kept);
     config.api.keys = (config_list_t){keys, COUNT(keys)};
     worker.config = &config;
     worker.uplink = relays;
@@ -518,6 +521,107 @@ static void lists_that_make_no_sense_are_an_error(void **state)
     expect_error(100);
 }
 
+/* --- history --- */
+
+static void recalled(size_t which)
+{
+    buf_t messages = {0}, items = {0};
+    envelope_t message = {.kind = KIND_MSG,
+                          .msg = {.channel = SPAN("kept:a"),
+                                  .epoch = SPAN(EPOCH),
+                                  .offset = 7,
+                                  .flags = MESSAGE_JSON,
+                                  .payload = SPAN("{\"t\":1}")}};
+    envelope_encode(&messages, &message);
+    recall_write(&items, &(recall_t){{.epoch = EPOCH, .offset = 7}, false, buf_span(&messages)}, 1);
+    fake_relays_answered(relays, which, OK, buf_span(&items));
+    buf_fini(&messages);
+    buf_fini(&items);
+}
+
+static void history_is_asked_of_the_owner(void **state)
+{
+    (void)state;
+    call("/api/history", "{\"channel\":\"kept:a\",\"limit\":2}");
+    assert_string_equal(buf_text(&relays->asks[0].text), "7 kept:a   0 ");
+    recalled(0);
+    expect("{\"result\":{\"publications\":[{\"data\":{\"t\":1},\"offset\":7}],\"epoch\":\"" EPOCH
+           "\",\"offset\":7}}");
+    call("/api/history", "{\"channel\":\"kept:a\",\"since\":{\"offset\":3,\"epoch\":\"OtherOne\"}}");
+    recalled(1);
+    expect_error(112);
+    call("/api/history", "{\"channel\":\"kept:a\"}");
+    fake_relays_answered(relays, 2, OK, SPAN("\x91\x01"));
+    expect_error(100);
+}
+
+static void what_is_wanted_of_history_is_asked_for_within_the_limit(void **state)
+{
+    (void)state;
+    static const struct row {
+        const char *wish, *wanted;
+    } rows[] = {
+        {"", ":0 0 0"},
+        {",\"limit\":null,\"reverse\":null,\"since\":null", ":0 0 0"},
+        {",\"limit\":300", ":0 300 0"},
+        {",\"limit\":301", ":0 300 0"},
+        {",\"limit\":-1", ":0 300 0"},
+        {",\"limit\":5,\"reverse\":true", ":0 5 1"},
+        {",\"since\":{\"offset\":null,\"epoch\":\"" EPOCH "\"}", EPOCH ":0 0 0"},
+        {",\"since\":{\"offset\":3,\"epoch\":\"" EPOCH "\"},\"reverse\":true", EPOCH ":3 0 1"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        buf_t body = {0};
+        buf_printf(&body, "{\"channel\":\"kept:a\"%s}", rows[i].wish);
+        call("/api/history", buf_text(&body));
+        assert_string_equal(buf_text(&relays->asks[i].wanted), rows[i].wanted);
+        leave(&exchange);
+        buf_fini(&body);
+    }
+}
+
+static void history_that_cannot_be_had_is_refused(void **state)
+{
+    (void)state;
+    static const struct row {
+        const char *body;
+        unsigned code;
+    } rows[] = {
+        {"{}", 107},
+        {"{\"channel\":\"quiet:a\"}", 108},
+        {"{\"channel\":\"nope:a\"}", 102},
+        {"{\"channel\":\"kept:a\",\"limit\":\"1\"}", 107},
+        {"{\"channel\":\"kept:a\",\"reverse\":1}", 107},
+        {"{\"channel\":\"kept:a\",\"since\":1}", 107},
+        {"{\"channel\":\"kept:a\",\"since\":{\"offset\":-1,\"epoch\":\"" EPOCH "\"}}", 107},
+        {"{\"channel\":\"kept:a\",\"since\":{\"offset\":1,\"epoch\":7}}", 107},
+        {"{\"channel\":\"kept:a\",\"since\":{\"offset\":1,\"epoch\":\"x\"}}", 112},
+        {"{\"channel\":\"kept:a\",\"since\":{\"offset\":1}}", 112},
+        {"{\"channel\":\"kept:a\",\"reverse\":true,\"since\":{\"offset\":0,\"epoch\":\"" EPOCH "\"}}", 107},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        call("/api/history", rows[i].body);
+        expect_error(rows[i].code);
+    }
+    call("/api/history_remove", "{\"channel\":\"quiet:a\"}");
+    expect_error(108);
+    call("/api/history_remove", "{\"channel\":1}");
+    expect_error(107);
+    assert_int_equal(relays->ask_count, 0);
+}
+
+static void history_is_removed_by_its_owner(void **state)
+{
+    (void)state;
+    call("/api/history_remove", "{\"channel\":\"kept:a\"}");
+    assert_string_equal(buf_text(&relays->asks[0].text), "8 kept:a   0 ");
+    fake_relays_answered(relays, 0, OK, SPAN("\x90"));
+    expect("{\"result\":{}}");
+    call("/api/history_remove", "{\"channel\":\"kept:a\"}");
+    fake_relays_answered(relays, 1, ERR_TIMEOUT, (span_t){0});
+    expect_error(100);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -543,6 +647,10 @@ int main(void)
         TEST(a_channel_of_two_edges_is_one_channel),
         TEST(info_lists_all_nodes),
         TEST(lists_that_make_no_sense_are_an_error),
+        TEST(history_is_asked_of_the_owner),
+        TEST(what_is_wanted_of_history_is_asked_for_within_the_limit),
+        TEST(history_that_cannot_be_had_is_refused),
+        TEST(history_is_removed_by_its_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -417,6 +417,105 @@ static void presence_without_a_relay_is_worth_trying_again(void **state)
     hear_error(3, CENTRIFUGE_ERROR_INTERNAL);
 }
 
+/* --- history --- */
+
+static void join_kept(void)
+{
+    connect_anonymous();
+    say("{\"id\":2,\"subscribe\":{\"channel\":\"kept:a\"}}");
+    turn();
+    sub_ok_at("kept:a", 7);
+    hear("{\"id\":2,\"subscribe\":{\"recoverable\":true,\"positioned\":true,\"epoch\":\"" EPOCH
+         "\",\"offset\":7}}");
+}
+
+static void history_is_asked_of_the_relay(void **state)
+{
+    (void)state;
+    join_kept();
+    say("{\"id\":3,\"history\":{\"channel\":\"kept:a\",\"limit\":2}}");
+    hear_nothing();
+    assert_string_equal(buf_text(&uplink->asks[0].text), "7 kept:a   0 ");
+    recalled(0, "kept:a", 7, false, 2);
+    hear("{\"id\":3,\"history\":{\"publications\":[{\"data\":6,\"offset\":6},{\"data\":7,\"offset\":7}],"
+         "\"epoch\":\"" EPOCH "\",\"offset\":7}}");
+}
+
+static void what_is_wanted_of_history_is_asked_for_within_the_limit(void **state)
+{
+    (void)state;
+    static const struct row {
+        const char *wish, *wanted;
+    } rows[] = {
+        {"", ":0 0 0"},
+        {",\"limit\":0", ":0 0 0"},
+        {",\"limit\":300", ":0 300 0"},
+        {",\"limit\":301", ":0 300 0"},
+        {",\"limit\":9223372036854775807", ":0 300 0"},
+        {",\"limit\":-1", ":0 300 0"},
+        {",\"limit\":5,\"reverse\":true", ":0 5 1"},
+        {",\"limit\":5,\"since\":{\"offset\":0,\"epoch\":\"" EPOCH "\"}", EPOCH ":0 5 0"},
+        {",\"limit\":5,\"since\":{\"offset\":3,\"epoch\":\"" EPOCH "\"},\"reverse\":true", EPOCH ":3 5 1"},
+    };
+    join_kept();
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        buf_t text = {0};
+        buf_printf(&text, "{\"id\":3,\"history\":{\"channel\":\"kept:a\"%s}}", rows[i].wish);
+        say(buf_text(&text));
+        buf_fini(&text);
+        assert_string_equal(buf_text(&uplink->asks[i].wanted), rows[i].wanted);
+    }
+}
+
+static void history_that_may_not_or_cannot_be_had_is_refused(void **state)
+{
+    (void)state;
+    static const struct row {
+        const char *request;
+        centrifuge_error_t error;
+    } rows[] = {
+        {"\"channel\":\"a\"", CENTRIFUGE_ERROR_NOT_AVAILABLE},
+        {"\"channel\":\"kept:b\"", CENTRIFUGE_ERROR_DENIED},
+        {"\"channel\":\"nope:a\"", CENTRIFUGE_ERROR_UNKNOWN_CHANNEL},
+        {"\"channel\":\"kept:a\",\"reverse\":true,\"since\":{\"offset\":0,\"epoch\":\"" EPOCH "\"}",
+         CENTRIFUGE_ERROR_BAD_COMMAND},
+        {"\"channel\":\"kept:a\",\"since\":{\"offset\":3,\"epoch\":\"x\"}", CENTRIFUGE_ERROR_UNRECOVERABLE},
+        {"\"channel\":\"kept:a\",\"since\":{}", CENTRIFUGE_ERROR_UNRECOVERABLE},
+    };
+    join_kept();
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        buf_t text = {0};
+        buf_printf(&text, "{\"id\":3,\"history\":{%s}}", rows[i].request);
+        say(buf_text(&text));
+        buf_fini(&text);
+        hear_error(3, rows[i].error);
+    }
+    assert_int_equal(uplink->ask_count, 0);
+}
+
+static void history_of_another_epoch_is_unrecoverable(void **state)
+{
+    (void)state;
+    join_kept();
+    say("{\"id\":3,\"history\":{\"channel\":\"kept:a\",\"since\":{\"offset\":3,\"epoch\":\"OtherOne\"}}}");
+    recalled(0, "kept:a", 7, false, 0);
+    hear_error(3, CENTRIFUGE_ERROR_UNRECOVERABLE);
+    say("{\"id\":4,\"history\":{\"channel\":\"kept:a\"}}");
+    fake_relays_answered(uplink, 1, ERR_TIMEOUT, (span_t){0});
+    hear_error(4, CENTRIFUGE_ERROR_INTERNAL);
+}
+
+static void history_waits_until_its_channel_is_on(void **state)
+{
+    (void)state;
+    connect_anonymous();
+    say("{\"id\":2,\"subscribe\":{\"channel\":\"kept:a\"}}\n{\"id\":3,\"history\":{\"channel\":\"kept:a\"}}");
+    assert_int_equal(uplink->ask_count, 0);
+    turn();
+    sub_ok("kept:a");
+    assert_int_equal(uplink->ask_count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +544,11 @@ int main(void)
         TEST(presence_is_asked_of_the_relay),
         TEST(presence_is_refused_where_there_is_none_or_to_strangers),
         TEST(presence_without_a_relay_is_worth_trying_again),
+        TEST(history_is_asked_of_the_relay),
+        TEST(what_is_wanted_of_history_is_asked_for_within_the_limit),
+        TEST(history_that_may_not_or_cannot_be_had_is_refused),
+        TEST(history_of_another_epoch_is_unrecoverable),
+        TEST(history_waits_until_its_channel_is_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

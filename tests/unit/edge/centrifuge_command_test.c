@@ -273,6 +273,99 @@ static void data_nested_too_deep_is_bad(void **state)
     }
 }
 
+/* --- positions --- */
+
+static void a_subscribe_command_may_say_where_to_go_on(void **state)
+{
+    (void)state;
+    centrifuge_reader_t reader;
+    centrifuge_command_t command;
+    assert_int_equal(read_first(&reader,
+                                "{\"id\":1,\"subscribe\":{\"channel\":\"a\",\"recover\":true,\"epoch\":"
+                                "\"ab\\u0063d\",\"offset\":18446744073709551615,\"flag\":3}}",
+                                &command),
+                     OK);
+    assert_true(command.recover);
+    assert_true(span_is(command.at.epoch, "abcd"));
+    assert_true(command.at.offset == UINT64_MAX);
+    assert_int_equal(command.flag, 3);
+    assert_false(command.since.given);
+    centrifuge_reader_fini(&reader);
+}
+
+static void a_history_command_says_what_is_wanted(void **state)
+{
+    (void)state;
+    centrifuge_reader_t reader;
+    centrifuge_command_t command;
+    assert_int_equal(read_first(&reader,
+                                "{\"id\":1,\"history\":{\"channel\":\"a\",\"limit\":-1,\"reverse\":true,"
+                                "\"since\":{\"offset\":7,\"epoch\":\"\\u0061b\"}}}",
+                                &command),
+                     OK);
+    assert_int_equal(command.limit, -1);
+    assert_true(command.reverse);
+    assert_true(command.since.given);
+    assert_true(span_is(command.since.epoch, "ab"));
+    assert_int_equal(command.since.offset, 7);
+    centrifuge_reader_fini(&reader);
+}
+
+static void what_is_absent_or_null_is_not_wanted(void **state)
+{
+    (void)state;
+    static const char *const frames[] = {
+        "{\"id\":1,\"history\":{}}",
+        "{\"id\":1,\"history\":{\"limit\":null,\"since\":null,\"reverse\":null}}",
+        "{\"id\":1,\"subscribe\":{\"recover\":null,\"epoch\":null,\"offset\":null,\"flag\":null}}",
+    };
+    for (size_t i = 0; i < COUNT(frames); i++) {
+        centrifuge_reader_t reader;
+        centrifuge_command_t command;
+        assert_int_equal(read_first(&reader, frames[i], &command), OK);
+        assert_false(command.recover || command.reverse || command.since.given);
+        assert_int_equal(command.flag, 0);
+        assert_int_equal(command.limit, 0);
+        assert_int_equal(command.at.epoch.size + command.at.offset, 0);
+        centrifuge_reader_fini(&reader);
+    }
+    assert_int_equal(verdict(SPAN("{\"id\":1,\"history\":{\"since\":{\"offset\":null,\"epoch\":null}}}")),
+                     ERR_NOT_FOUND);
+}
+
+static void wishes_of_a_wrong_type_are_bad(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {
+        "\"recover\":1",
+        "\"recover\":\"true\"",
+        "\"epoch\":1",
+        "\"epoch\":{}",
+        "\"offset\":-1",
+        "\"offset\":1.5",
+        "\"offset\":\"1\"",
+        "\"offset\":18446744073709551616",
+        "\"flag\":true",
+        "\"flag\":9223372036854775808",
+        "\"limit\":\"1\"",
+        "\"limit\":[]",
+        "\"reverse\":0",
+        "\"since\":1",
+        "\"since\":[]",
+        "\"since\":\"abcdEFGH:1\"",
+        "\"since\":{\"offset\":-1}",
+        "\"since\":{\"epoch\":1}",
+        "\"since\":{\"offset\":1,\"offset\":2}",
+    };
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        buf_t frame = {0};
+        buf_printf(&frame, "{\"id\":1,\"history\":{%s}}", fields[i]);
+        if (verdict(buf_span(&frame)) == ERR_NOT_FOUND)
+            fail_msg("<%s> was taken", buf_text(&frame));
+        buf_fini(&frame);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +384,10 @@ int main(void)
         cmocka_unit_test(what_another_reader_could_read_otherwise_is_bad),
         cmocka_unit_test(json_that_is_none_is_bad),
         cmocka_unit_test(data_nested_too_deep_is_bad),
+        cmocka_unit_test(a_subscribe_command_may_say_where_to_go_on),
+        cmocka_unit_test(a_history_command_says_what_is_wanted),
+        cmocka_unit_test(what_is_absent_or_null_is_not_wanted),
+        cmocka_unit_test(wishes_of_a_wrong_type_are_bad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

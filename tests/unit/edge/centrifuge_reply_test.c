@@ -225,6 +225,113 @@ static void an_unsubscribe_push_says_why(void **state)
         "{\"push\":{\"channel\":\"c\",\"unsubscribe\":{\"code\":2500,\"reason\":\"insufficient state\"}}}");
 }
 
+/* --- positions --- */
+
+#define EPOCH "abcdEFGH"
+
+/* Two messages, of a client and of nobody, at 8 and 9. */
+static void write_messages(buf_t *out)
+{
+    envelope_t first = {.kind = KIND_MSG,
+                        .msg = {.channel = SPAN("c"),
+                                .epoch = SPAN(EPOCH),
+                                .offset = 8,
+                                .flags = MESSAGE_JSON,
+                                .client = SPAN("c-1"),
+                                .user = SPAN("42"),
+                                .payload = SPAN("{\"m\":\n1}")}};
+    envelope_t second = {
+        .kind = KIND_MSG,
+        .msg = {.channel = SPAN("c"), .epoch = SPAN(EPOCH), .offset = 9, .payload = SPAN("two")}};
+    envelope_encode(out, &first);
+    envelope_encode(out, &second);
+}
+
+#define PUBLICATIONS                                                                                     \
+    "\"publications\":[{\"data\":{\"m\":1},\"info\":{\"user\":\"42\",\"client\":\"c-1\"},\"offset\":8}," \
+    "{\"data\":\"two\",\"offset\":9}]"
+
+static void without_history_a_subscription_has_no_position(void **state)
+{
+    (void)state;
+    buf_t out = {0};
+    centrifuge_subscribed_t subscribed = {.position = {.epoch = EPOCH, .offset = 7}, .wanted = true};
+    centrifuge_reply_subscribe(&out, 2, &subscribed);
+    expect(&out, "{\"id\":2,\"subscribe\":{}}");
+}
+
+static void a_recoverable_subscription_says_where_it_is(void **state)
+{
+    (void)state;
+    buf_t out = {0};
+    centrifuge_subscribed_t subscribed = {.recoverable = true, .position = {.epoch = EPOCH, .offset = 7}};
+    centrifuge_reply_subscribe(&out, 2, &subscribed);
+    expect(&out, "{\"id\":2,\"subscribe\":{\"recoverable\":true,\"positioned\":true,\"epoch\":\"" EPOCH
+                 "\",\"offset\":7}}");
+    subscribed.wanted = true;
+    centrifuge_reply_subscribe(&out, 2, &subscribed);
+    expect(&out, "{\"id\":2,\"subscribe\":{\"recoverable\":true,\"positioned\":true,\"epoch\":\"" EPOCH
+                 "\",\"offset\":7,\"was_recovering\":true}}");
+}
+
+static void who_goes_on_gets_publications_in_order(void **state)
+{
+    (void)state;
+    buf_t out = {0}, messages = {0};
+    write_messages(&messages);
+    centrifuge_subscribed_t subscribed = {.recoverable = true,
+                                          .position = {.epoch = EPOCH, .offset = 7},
+                                          .wanted = true,
+                                          .recovered = true,
+                                          .messages = buf_span(&messages)};
+    centrifuge_reply_subscribe(&out, 2, &subscribed);
+    expect(&out, "{\"id\":2,\"subscribe\":{\"recoverable\":true,\"positioned\":true,\"epoch\":\"" EPOCH
+                 "\",\"offset\":7,\"was_recovering\":true,\"recovered\":true," PUBLICATIONS "}}");
+    subscribed.messages = (span_t){0};
+    centrifuge_reply_subscribe(&out, 2, &subscribed);
+    expect(&out, "{\"id\":2,\"subscribe\":{\"recoverable\":true,\"positioned\":true,\"epoch\":\"" EPOCH
+                 "\",\"offset\":7,\"was_recovering\":true,\"recovered\":true,\"publications\":[]}}");
+    buf_fini(&messages);
+}
+
+static void history_is_publications_and_the_top(void **state)
+{
+    (void)state;
+    buf_t out = {0}, messages = {0}, items = {0};
+    write_messages(&messages);
+    recall_write(&items, &(recall_t){{.epoch = EPOCH, .offset = 9}, false, buf_span(&messages)}, 2);
+    position_t since = {0};
+    centrifuge_reply_history(&out, 7, buf_span(&items), since);
+    expect(&out, "{\"id\":7,\"history\":{" PUBLICATIONS ",\"epoch\":\"" EPOCH "\",\"offset\":9}}");
+    since = (position_t){.epoch = EPOCH, .offset = 7};
+    assert_int_equal(centrifuge_append_history(&out, buf_span(&items), since), OK);
+    expect(&out, "{" PUBLICATIONS ",\"epoch\":\"" EPOCH "\",\"offset\":9}");
+    buf_fini(&messages);
+    buf_fini(&items);
+}
+
+static void history_of_another_epoch_cannot_be_had(void **state)
+{
+    (void)state;
+    buf_t out = {0}, items = {0};
+    recall_write(&items, &(recall_t){.top = {.epoch = EPOCH, .offset = 9}}, 0);
+    position_t since = {.epoch = "OtherOne", .offset = 7};
+    assert_int_equal(centrifuge_append_history(&out, buf_span(&items), since), ERR_NOT_FOUND);
+    assert_int_equal(out.size, 0);
+    centrifuge_reply_history(&out, 7, buf_span(&items), since);
+    expect(&out, "{\"id\":7,\"error\":{\"code\":112,\"message\":\"unrecoverable position\"}}");
+    buf_fini(&items);
+}
+
+static void history_that_makes_no_sense_is_an_error(void **state)
+{
+    (void)state;
+    buf_t out = {0};
+    centrifuge_reply_history(&out, 7, SPAN("\x92\xa0\x01"), (position_t){0});
+    expect(&out,
+           "{\"id\":7,\"error\":{\"code\":100,\"message\":\"internal server error\",\"temporary\":true}}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +349,12 @@ int main(void)
         cmocka_unit_test(bytes_become_base64),
         cmocka_unit_test(who_published_is_told_if_it_was_a_client),
         cmocka_unit_test(an_unsubscribe_push_says_why),
+        cmocka_unit_test(without_history_a_subscription_has_no_position),
+        cmocka_unit_test(a_recoverable_subscription_says_where_it_is),
+        cmocka_unit_test(who_goes_on_gets_publications_in_order),
+        cmocka_unit_test(history_is_publications_and_the_top),
+        cmocka_unit_test(history_of_another_epoch_cannot_be_had),
+        cmocka_unit_test(history_that_makes_no_sense_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -401,6 +401,120 @@ static void every_close_has_a_reason_that_is_not_json(void **state)
     }
 }
 
+/* --- recovery --- */
+
+/* Asks to go on behind 5; the channel is at 7 by then. */
+static void recover(const char *channel, const char *epoch, unsigned flag)
+{
+    buf_t text = {0};
+    buf_printf(&text,
+               "{\"id\":2,\"subscribe\":{\"channel\":\"%s\",\"recover\":true,\"epoch\":\"%s\",\"offset\":5,"
+               "\"flag\":%u}}",
+               channel, epoch, flag);
+    say(buf_text(&text));
+    buf_fini(&text);
+    turn();
+    sub_ok_at(channel, 7);
+    turn();
+}
+
+static void who_goes_on_gets_what_it_missed_in_the_answer(void **state)
+{
+    (void)state;
+    connect_anonymous();
+    recover("kept:a", EPOCH, 1);
+    hear_nothing();
+    assert_string_equal(buf_text(&uplink->asks[0].wanted), EPOCH ":5 300 0");
+    arrive("kept:a", 8, MESSAGE_JSON, SPAN("8"));
+    recalled(0, "kept:a", 8, true, 3);
+    hear("{\"id\":2,\"subscribe\":{\"recoverable\":true,\"positioned\":true,\"epoch\":\"" EPOCH
+         "\",\"offset\":5,\"was_recovering\":true,\"recovered\":true,\"publications\":["
+         "{\"data\":6,\"offset\":6},{\"data\":7,\"offset\":7},{\"data\":8,\"offset\":8}]}}");
+    arrive("kept:a", 9, MESSAGE_JSON, SPAN("9"));
+    hear("{\"push\":{\"channel\":\"kept:a\",\"pub\":{\"data\":9,\"offset\":9}}}");
+}
+
+#define NOT_RECOVERED                                                                      \
+    "{\"id\":2,\"subscribe\":{\"recoverable\":true,\"positioned\":true,\"epoch\":\"" EPOCH \
+    "\",\"offset\":7,"                                                                     \
+    "\"was_recovering\":true}}"
+
+static void who_cannot_go_on_starts_from_the_top(void **state)
+{
+    (void)state;
+    connect_anonymous();
+    recover("kept:a", EPOCH, 1);
+    recalled(0, "kept:a", 7, false, 1);
+    hear(NOT_RECOVERED);
+    assert_int_equal(session->subscription_count, 1);
+    arrive("kept:a", 8, MESSAGE_JSON, SPAN("8"));
+    hear("{\"push\":{\"channel\":\"kept:a\",\"pub\":{\"data\":8,\"offset\":8}}}");
+}
+
+static void an_epoch_that_was_never_ours_starts_from_the_top(void **state)
+{
+    (void)state;
+    connect_anonymous();
+    recover("kept:a", "x1", 1);
+    hear(NOT_RECOVERED);
+    assert_int_equal(uplink->ask_count, 0);
+}
+
+static void who_must_go_on_and_cannot_is_refused(void **state)
+{
+    (void)state;
+    connect_anonymous();
+    recover("kept:a", EPOCH, 3);
+    recalled(0, "kept:a", 7, false, 1);
+    hear_error(2, CENTRIFUGE_ERROR_UNRECOVERABLE);
+    assert_int_equal(session->subscription_count, 0);
+    arrive("kept:a", 8, MESSAGE_JSON, SPAN("8"));
+    hear_nothing();
+}
+
+static void without_history_nothing_is_said_about_positions(void **state)
+{
+    (void)state;
+    connect_anonymous();
+    recover("a", EPOCH, 1);
+    recalled(0, "a", 7, false, 0);
+    hear("{\"id\":2,\"subscribe\":{}}");
+}
+
+static void a_subscription_that_is_still_going_on_may_be_ended(void **state)
+{
+    (void)state;
+    connect_anonymous();
+    recover("kept:a", EPOCH, 1);
+    say("{\"id\":3,\"unsubscribe\":{\"channel\":\"kept:a\"}}");
+    hear("{\"id\":2,\"subscribe\":{}}\n{\"id\":3,\"unsubscribe\":{}}");
+    assert_null(uplink->asks[0].answered);
+    assert_int_equal(session->subscription_count, 0);
+}
+
+/* What goes on when the first is answered takes away the next that would be. */
+static void one_that_is_answered_may_end_another_that_would_be(void **state)
+{
+    (void)state;
+    connect_anonymous();
+    say("{\"id\":2,\"subscribe\":{\"channel\":\"kept:a\"}}\n{\"id\":3,\"subscribe\":{\"channel\":\"kept:b\"}}"
+        "\n"
+        "{\"id\":4,\"unsubscribe\":{\"channel\":\"kept:a\"}}\n{\"id\":5,\"unsubscribe\":{\"channel\":\"kept:"
+        "b\"}}");
+    turn();
+    seen = conn.written.size;
+    say("{\"id\":6,\"subscribe\":{\"channel\":\"kept:a\",\"recover\":true,\"epoch\":\"x\"}}\n"
+        "{\"id\":7,\"subscribe\":{\"channel\":\"kept:b\",\"recover\":true,\"epoch\":\"x\"}}\n"
+        "{\"id\":8,\"publish\":{\"channel\":\"kept:a\",\"data\":1}}\n"
+        "{\"id\":9,\"unsubscribe\":{\"channel\":\"kept:b\"}}");
+    turn();
+    sub_ok_at("kept:a", 7);
+    sub_ok_at("kept:b", 7);
+    turn();
+    assert_int_equal(session->subscription_count, 1);
+    assert_int_equal(uplink->publication_count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +542,13 @@ int main(void)
         TEST(payloads_of_all_kinds_are_json),
         TEST(a_client_that_does_not_read_is_closed_as_slow),
         TEST(every_close_has_a_reason_that_is_not_json),
+        TEST(who_goes_on_gets_what_it_missed_in_the_answer),
+        TEST(who_cannot_go_on_starts_from_the_top),
+        TEST(an_epoch_that_was_never_ours_starts_from_the_top),
+        TEST(who_must_go_on_and_cannot_is_refused),
+        TEST(without_history_nothing_is_said_about_positions),
+        TEST(a_subscription_that_is_still_going_on_may_be_ended),
+        TEST(one_that_is_answered_may_end_another_that_would_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

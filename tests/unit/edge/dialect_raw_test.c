@@ -11,6 +11,7 @@
 #include "edge/hub.h"
 #include "fake_uplink.h"
 #include "fake_worker.h"
+#include "protocol/recall.h"
 
 #define EPOCH  "abcdEFGH"
 #define SECRET "0123456789abcdef"
@@ -465,6 +466,120 @@ static void who_goes_before_the_confirmation_is_forgotten(void **state)
     assert_int_equal(uplink->forgotten, 1);
 }
 
+/* --- positions --- */
+
+static void sub_ok_at(const char *channel, uint64_t offset)
+{
+    envelope_sub_ok_t answer = {.channel = span_str(channel), .epoch = SPAN(EPOCH), .since = offset};
+    edge_hub_subscribed(worker->worker.hub, &answer);
+    turn();
+}
+
+/* The owner's answer: the channel is at `offset`, and messages of `client` lead there. */
+static void recalled(uint64_t offset, bool complete, unsigned count, const char *client)
+{
+    buf_t messages = {0}, items = {0};
+    for (unsigned i = 0; i < count; i++) {
+        envelope_t message = {.kind = KIND_MSG,
+                              .msg = {.channel = SPAN("a"),
+                                      .epoch = SPAN(EPOCH),
+                                      .offset = offset - count + 1 + i,
+                                      .client = span_str(client),
+                                      .payload = span_new("6789" + i, 1)}};
+        envelope_encode(&messages, &message);
+    }
+    recall_write(&items, &(recall_t){{.epoch = EPOCH, .offset = offset}, complete, buf_span(&messages)},
+                 count);
+    uplink->answered(uplink->asker, OK, buf_span(&items));
+    fake_worker_flush(worker);
+    buf_fini(&messages);
+    buf_fini(&items);
+}
+
+static span_t next_text(span_t *rest, const char *expected)
+{
+    fake_frame_t frame = fake_next_frame(rest);
+    assert_int_equal(frame.opcode, WEBSOCKET_TEXT);
+    if (!span_is(frame.payload, expected))
+        fail_msg("<%.*s> instead of <%s>", SPAN_FMT(frame.payload), expected);
+    return *rest;
+}
+
+static void the_first_frame_of_each_channel_tells_where_it_begins(void **state)
+{
+    (void)state;
+    connect_to("/ws?channel=a&channel=b&positions=1");
+    sub_ok_at("b", 3);
+    sub_ok_at("a", 7);
+    deliver(8, 0, "", "eight");
+    span_t rest = buf_span(&conn.written);
+    next_text(&rest, "{\"channel\":\"b\",\"position\":\"" EPOCH ":3\"}");
+    next_text(&rest, "{\"channel\":\"a\",\"position\":\"" EPOCH ":7\"}");
+    next_text(&rest, "eight");
+    assert_int_equal(rest.size, 0);
+}
+
+static void who_goes_on_gets_what_it_missed(void **state)
+{
+    (void)state;
+    connect_to("/ws/a?since=" EPOCH ":5");
+    sub_ok_at("a", 7);
+    assert_said(uplink, "ASK a " EPOCH ":5|");
+    assert_int_equal(conn.written.size, 0);
+    recalled(7, true, 2, "");
+    deliver(8, 0, "", "eight");
+    span_t rest = buf_span(&conn.written);
+    next_text(&rest, "6");
+    next_text(&rest, "7");
+    next_text(&rest, "eight");
+    assert_int_equal(rest.size, 0);
+}
+
+static void with_positions_it_is_told_that_it_goes_on_from_its_own(void **state)
+{
+    (void)state;
+    connect_to("/ws/a?positions=1&since=" EPOCH ":5");
+    sub_ok_at("a", 7);
+    recalled(7, true, 2, "");
+    span_t rest = buf_span(&conn.written);
+    next_text(&rest, "{\"channel\":\"a\",\"position\":\"" EPOCH ":5\",\"recovered\":true}");
+    next_text(&rest, "6");
+    next_text(&rest, "7");
+    assert_int_equal(rest.size, 0);
+}
+
+static void with_positions_a_loss_is_told_in_words(void **state)
+{
+    (void)state;
+    connect_to("/ws/a?positions=1&since=" EPOCH ":5");
+    sub_ok_at("a", 7);
+    recalled(7, false, 1, "");
+    deliver(8, 0, "", "eight");
+    span_t rest = buf_span(&conn.written);
+    next_text(&rest, "{\"channel\":\"a\",\"position\":\"" EPOCH ":7\",\"recovered\":false}");
+    next_text(&rest, "eight");
+    assert_int_equal(rest.size, 0);
+}
+
+static void without_positions_a_loss_is_told_by_the_close(void **state)
+{
+    (void)state;
+    connect_to("/ws/a?since=" EPOCH ":5");
+    sub_ok_at("a", 7);
+    recalled(7, false, 1, "");
+    assert_closed_with(3010, "insufficient state");
+}
+
+static void without_echo_what_it_said_meanwhile_stays_away(void **state)
+{
+    (void)state;
+    char id[EDGE_CLIENT_ID_SIZE + 1];
+    connect_to("/ws/a?echo=0&since=" EPOCH ":5");
+    sub_ok_at("a", 7);
+    recalled(7, true, 2, edge_session_id(session, id));
+    assert_int_equal(conn.written.size, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -496,6 +611,12 @@ int main(void)
         TEST(a_publication_that_failed_ends_the_connection),
         TEST(a_publication_that_a_relay_denies_ends_the_connection_for_good),
         TEST(who_goes_before_the_confirmation_is_forgotten),
+        TEST(the_first_frame_of_each_channel_tells_where_it_begins),
+        TEST(who_goes_on_gets_what_it_missed),
+        TEST(with_positions_it_is_told_that_it_goes_on_from_its_own),
+        TEST(with_positions_a_loss_is_told_in_words),
+        TEST(without_positions_a_loss_is_told_by_the_close),
+        TEST(without_echo_what_it_said_meanwhile_stays_away),
     };
     log_set_level(LOG_LEVEL_OFF);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,7 @@ static const struct namespace_row {
 } namespace_rows[] = {
     {"default", {.presence = true}},
     {"quiet", {.presence = false}},
+    {"kept", {.history_size = 10, .history_ttl_us = 1000000}},
     {"known", {.subscribe = SUBSCRIBE_AUTHENTICATED, .publish = PUBLISH_AUTHENTICATED}},
     {"token", {.subscribe = SUBSCRIBE_TOKEN, .publish = PUBLISH_SUBSCRIBERS}},
     {"none", {.subscribe = SUBSCRIBE_NOBODY, .publish = PUBLISH_NOBODY}},
@@ -199,6 +200,35 @@ static inline void sub_ok(const char *channel)
 {
     envelope_sub_ok_t answer = {.channel = span_str(channel), .epoch = SPAN(EPOCH)};
     edge_hub_subscribed(worker->worker.hub, &answer);
+}
+
+static inline void sub_ok_at(const char *channel, uint64_t offset)
+{
+    envelope_sub_ok_t answer = {.channel = span_str(channel), .epoch = SPAN(EPOCH), .since = offset};
+    edge_hub_subscribed(worker->worker.hub, &answer);
+}
+
+/* The answer to a question about history: the channel is at `offset`, and these messages, each with its number for
+ * its payload, lead there. */
+static inline void recalled(size_t which, const char *channel, uint64_t offset, bool complete, unsigned count)
+{
+    buf_t messages = {0}, items = {0};
+    for (uint64_t at = offset - count + 1; at <= offset; at++) {
+        char payload[24];
+        snprintf(payload, sizeof payload, "%llu", (unsigned long long)at);
+        envelope_t message = {.kind = KIND_MSG,
+                              .msg = {.channel = span_str(channel),
+                                      .epoch = SPAN(EPOCH),
+                                      .offset = at,
+                                      .flags = MESSAGE_JSON,
+                                      .payload = span_str(payload)}};
+        envelope_encode(&messages, &message);
+    }
+    recall_t recall = {{.epoch = EPOCH, .offset = offset}, complete, buf_span(&messages)};
+    recall_write(&items, &recall, count);
+    fake_relays_answered(uplink, which, OK, buf_span(&items));
+    buf_fini(&messages);
+    buf_fini(&items);
 }
 
 static inline void subscribe_to(const char *channel)

@@ -24,6 +24,7 @@ typedef struct fake_publication {
 typedef struct fake_ask {
     buf_t text; /* "question channel user client code reason" */
     buf_t except;
+    buf_t wanted;                 /* "epoch:offset limit reverse" */
     uplink_answered_fn *answered; /* NULL once it is */
     void *user;
 } fake_ask_t;
@@ -81,6 +82,7 @@ static void fake_relays_destroy(uplink_t *self)
     for (size_t i = 0; i < self->ask_count; i++) {
         buf_fini(&self->asks[i].text);
         buf_fini(&self->asks[i].except);
+        buf_fini(&self->asks[i].wanted);
     }
     buf_fini(&self->answer);
     namespaces_fini(&self->namespaces);
@@ -167,13 +169,16 @@ int uplink_ask(uplink_t *self, envelope_ask_t question, uplink_answered_fn *answ
                SPAN_FMT(question.channel), SPAN_FMT(question.user), SPAN_FMT(question.client),
                (unsigned)question.code, SPAN_FMT(question.reason));
     buf_append_span(&kept->except, question.except);
+    buf_printf(&kept->wanted, "%.*s:%u %u %u", SPAN_FMT(question.epoch), (unsigned)question.offset,
+               (unsigned)question.limit, (unsigned)question.reverse);
     return OK;
 }
 
 void uplink_withdraw(uplink_t *self, const void *user)
 {
-    (void)self;
-    (void)user;
+    for (size_t i = 0; i < self->ask_count; i++)
+        if (self->asks[i].user == user)
+            self->asks[i].answered = NULL;
 }
 
 void uplink_answer(uplink_t *self, link_t *relay, uint64_t id, int err, span_t items, uint64_t now_us)

@@ -181,6 +181,64 @@ static void a_token_over_its_limit_is_refused(void **state)
     assert_refused(target, "the token is not readable");
 }
 
+static void positions_are_0_or_1(void **state)
+{
+    (void)state;
+    assert_int_equal(read_target("/ws/a"), 101);
+    assert_false(request.tells_positions);
+    assert_int_equal(read_target("/ws/a?positions=0"), 101);
+    assert_false(request.tells_positions);
+    assert_int_equal(read_target("/ws?channel=a&channel=b&positions=1"), 101);
+    assert_true(request.tells_positions);
+    assert_refused("/ws/a?positions=", "positions is 0 or 1");
+    assert_refused("/ws/a?positions=yes", "positions is 0 or 1");
+    assert_refused("/ws/a?positions=1&positions=1", "positions is 0 or 1");
+}
+
+static void since_is_a_position(void **state)
+{
+    (void)state;
+    assert_int_equal(read_target("/ws/a"), 101);
+    assert_false(position_known(request.since));
+    assert_int_equal(read_target("/ws/a?since=abcdEFGH:42"), 101);
+    assert_true(span_is(position_epoch(&request.since), "abcdEFGH"));
+    assert_int_equal(request.since.offset, 42);
+    assert_int_equal(read_target("/ws/a?mode=sub&since=abcdEFGH%3A18446744073709551615"), 101);
+    assert_true(request.since.offset == UINT64_MAX);
+}
+
+static void what_is_no_position_is_refused(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"",
+                                         "42",
+                                         "abcdEFGH",
+                                         "abcdEFGH:",
+                                         "abcdEFGH:-1",
+                                         "abcdEFG:42",
+                                         "abcdEFG1:42",
+                                         "abcdEFGH:042",
+                                         "abcdEFGH:4x",
+                                         "abcdEFGH:18446744073709551616",
+                                         "abcdEFGH:42%00",
+                                         "abcdEFGH:42&since=abcdEFGH:43",
+                                         "abcdEFGH:184467440737095516150"};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        buf_t target = {0};
+        buf_printf(&target, "/ws/a?since=%s", values[i]);
+        assert_refused(buf_text(&target), "since is EPOCH:OFFSET, as the edge told it");
+        buf_fini(&target);
+    }
+}
+
+static void since_is_for_one_channel_that_is_listened_to(void **state)
+{
+    (void)state;
+    const char *sentence = "since is for one channel that is listened to";
+    assert_refused("/ws?channel=a&channel=b&since=abcdEFGH:1", sentence);
+    assert_refused("/ws/a?mode=pub&since=abcdEFGH:1", sentence);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, tear_down)
 
 int main(void)
@@ -198,6 +256,10 @@ int main(void)
         TEST(a_token_comes_in_the_query_or_in_a_field),
         TEST(two_tokens_are_refused),
         TEST(a_token_over_its_limit_is_refused),
+        TEST(positions_are_0_or_1),
+        TEST(since_is_a_position),
+        TEST(what_is_no_position_is_refused),
+        TEST(since_is_for_one_channel_that_is_listened_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -278,7 +278,7 @@ static void a_refusal_says_why(void **state)
 static void publications_wait_while_no_relay_is_there(void **state)
 {
     (void)state;
-    outcome_t outcomes[3] = {{0}};
+    static outcome_t outcomes[3]; /* they are told at the end, behind this function */
     for (int i = 0; i < 3; i++)
         assert_int_equal(publish("early", &outcomes[i]), OK);
     run(5 * SECOND);
@@ -419,9 +419,7 @@ static void a_publisher_that_is_gone_is_not_called(void **state)
     outcome_t other = {0};
     assert_int_equal(publish("a", &gone), OK);
     assert_int_equal(publish("b", &other), OK);
-    assert_int_equal(ask(&gone), OK);
     uplink_forget(world.edge.uplink, &gone);
-    uplink_withdraw(world.edge.uplink, &gone);
     run(10 * MS);
     assert_int_equal(world.relay.publications, 2); /* the publication itself goes on */
     confirm(1, 1);
@@ -587,6 +585,62 @@ static void a_question_without_a_relay_is_refused_at_once(void **state)
     assert_int_equal(outcome.calls, 0);
 }
 
+static void a_question_whose_link_goes_is_answered_at_once(void **state)
+{
+    (void)state;
+    outcome_t first = {0}, second = {0};
+    assert_int_equal(ask(&first), OK);
+    assert_int_equal(ask(&second), OK);
+    run(10 * MS);
+    link_reset(node_find_link(world.edge.node, node_id(world.relay.node)), ERR_CLOSED, world.fabric.now_us);
+    assert_int_equal(first.calls, 1);
+    assert_int_equal(first.err, ERR_UNAVAILABLE);
+    assert_int_equal(second.calls, 1);
+    run(2 * UPLINK_ASK_TIMEOUT_US);
+    assert_int_equal(first.calls, 1);
+    assert_int_equal(second.calls, 1);
+}
+
+static outcome_t withdrawn;
+
+static void withdraw_the_other(void *user, int err, span_t items)
+{
+    answered(user, err, items);
+    uplink_withdraw(world.edge.uplink, &withdrawn);
+}
+
+static void who_hears_of_a_lost_link_may_take_back_other_questions(void **state)
+{
+    (void)state;
+    envelope_ask_t question = {.question = QUESTION_PRESENCE, .channel = SPAN("chat")};
+    outcome_t first = {0};
+    withdrawn = (outcome_t){0};
+    assert_int_equal(uplink_ask(world.edge.uplink, question, withdraw_the_other, &first, world.fabric.now_us),
+                     OK);
+    assert_int_equal(ask(&withdrawn), OK);
+    link_reset(node_find_link(world.edge.node, node_id(world.relay.node)), ERR_CLOSED, world.fabric.now_us);
+    assert_int_equal(first.calls, 1);
+    run(2 * UPLINK_ASK_TIMEOUT_US);
+    assert_int_equal(withdrawn.calls, 0);
+}
+
+static void a_question_taken_back_is_not_answered(void **state)
+{
+    (void)state;
+    outcome_t gone = {0}, other = {0};
+    assert_int_equal(ask(&other), OK);
+    assert_int_equal(ask(&gone), OK);
+    uplink_withdraw(world.edge.uplink, &gone);
+    run(10 * MS);
+    const uint8_t list[] = {0x91, 0xa2, 'm', 'e'};
+    for (uint64_t id = world.relay.last_ask; id + 1 >= world.relay.last_ask; id--)
+        say((envelope_t){.kind = KIND_ANSWER, .answer = {id, 0, span_new(list, sizeof list)}});
+    run(2 * UPLINK_ASK_TIMEOUT_US);
+    assert_int_equal(gone.calls, 0);
+    assert_int_equal(other.calls, 1);
+    assert_int_equal(other.err, OK);
+}
+
 #define TEST(name)   cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define LINKED(name) cmocka_unit_test_setup_teardown(name, set_up_linked, tear_down)
 
@@ -614,6 +668,9 @@ int main(void)
         LINKED(a_question_gets_the_answer_with_its_number),
         LINKED(a_question_without_an_answer_times_out),
         TEST(a_question_without_a_relay_is_refused_at_once),
+        LINKED(a_question_whose_link_goes_is_answered_at_once),
+        LINKED(who_hears_of_a_lost_link_may_take_back_other_questions),
+        LINKED(a_question_taken_back_is_not_answered),
     };
     return cmocka_run_group_tests_name("fabric/uplink", tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "protocol/codec.h"
+#include "protocol/recall.h"
 #include "relay/survey.h"
 #include "tests/sim/virtual_edge.h"
 #include "tests/sim/virtual_relay.h"
@@ -84,6 +85,7 @@ static int set_up(void **state)
     namespaces_init(&world.namespaces);
     add_namespace("default", 32, false);
     add_namespace("room", 0, true);
+    add_namespace("long", 1000, false);
     world.options.namespaces = &world.namespaces;
     start_relay();
     start_edge(&world.a, "edge-a", "heddle");
@@ -612,6 +614,116 @@ static void a_question_that_the_relay_does_not_know_is_refused(void **state)
     buf_fini(&answer.items);
 }
 
+/* --- history --- */
+
+/* What edge-a is told of "chat": "top complete: payloads". */
+static void assert_recalls(const envelope_ask_t *question, const char *text)
+{
+    answer_t answer = {0};
+    recall_t recall;
+    buf_t got = {0};
+    assert_int_equal(uplink_ask(world.a.uplink, *question, answered, &answer, world.fabric.now_us), OK);
+    run(10 * MS);
+    assert_int_equal(answer.calls, 1);
+    assert_int_equal(answer.err, OK);
+    assert_int_equal(recall_read(buf_span(&answer.items), &recall), OK);
+    buf_printf(&got, "%u %d:", (unsigned)recall.top.offset, recall.complete);
+    for (envelope_msg_t message; recall_next(&recall.messages, &message);)
+        buf_printf(&got, " %.*s", SPAN_FMT(message.payload));
+    assert_string_equal(buf_text(&got), text);
+    buf_fini(&got);
+    buf_fini(&answer.items);
+}
+
+static void history_is_told_by_its_owner(void **state)
+{
+    (void)state;
+    publish_numbers(&world.b, 1, 5);
+    run(10 * MS);
+    assert_recalls(&(envelope_ask_t){.question = QUESTION_HISTORY, .channel = SPAN("chat"), .limit = 3},
+                   "5 0: 1 2 3");
+    assert_recalls(
+        &(envelope_ask_t){
+            .question = QUESTION_HISTORY, .channel = SPAN("chat"), .limit = UINT64_MAX, .reverse = 1},
+        "5 0: 5 4 3 2 1");
+    assert_recalls(&(envelope_ask_t){.question = QUESTION_HISTORY, .channel = SPAN("chat"), .offset = 3},
+                   "5 0:");
+}
+
+static void history_of_a_channel_that_is_not_there_is_empty_from_now_on(void **state)
+{
+    (void)state;
+    assert_recalls(&(envelope_ask_t){.question = QUESTION_HISTORY, .channel = SPAN("new"), .limit = 3},
+                   "0 0:");
+    assert_int_equal(counts().channels, 1);
+}
+
+static void history_is_told_to_the_limit_of_an_answer_only(void **state)
+{
+    (void)state;
+    answer_t answer = {0};
+    recall_t recall;
+    uint32_t told = 0;
+    publish_for(&world.b, "long:1", &(outcome_t){0});
+    run(10 * MS);
+    for (unsigned i = 0; i < RECALL_MAX + 50; i++)
+        assert_int_equal(virtual_edge_publish(&world.b, "long:1", "x"), OK);
+    run(SECOND);
+    envelope_ask_t question = {.question = QUESTION_HISTORY, .channel = SPAN("long:1"), .limit = UINT64_MAX};
+    assert_int_equal(uplink_ask(world.a.uplink, question, answered, &answer, world.fabric.now_us), OK);
+    run(100 * MS);
+    assert_int_equal(answer.calls, 1);
+    assert_int_equal(recall_read(buf_span(&answer.items), &recall), OK);
+    assert_int_equal(recall.top.offset, RECALL_MAX + 51);
+    for (envelope_msg_t message; recall_next(&recall.messages, &message);)
+        told++;
+    assert_int_equal(told, RECALL_MAX);
+    buf_fini(&answer.items);
+}
+
+static void history_that_cannot_be_asked_for_is_refused(void **state)
+{
+    (void)state;
+    static const envelope_ask_t questions[] = {
+        {.question = QUESTION_HISTORY, .channel = {(const uint8_t *)"nowhere:a", 9}},
+        {.question = QUESTION_HISTORY, .channel = {(const uint8_t *)"a b", 3}},
+        {.question = QUESTION_HISTORY},
+        {.question = QUESTION_HISTORY,
+         .channel = {(const uint8_t *)"chat", 4},
+         .epoch = {(const uint8_t *)"x", 1}},
+    };
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        answer_t answer = {0};
+        assert_int_equal(uplink_ask(world.a.uplink, questions[i], answered, &answer, world.fabric.now_us),
+                         OK);
+        run(10 * MS);
+        assert_int_equal(answer.calls, 1);
+        assert_int_not_equal(answer.err, OK);
+        buf_fini(&answer.items);
+    }
+    assert_int_equal(counts().channels, 0);
+}
+
+static void a_forgotten_history_is_gone_and_the_position_is_not(void **state)
+{
+    (void)state;
+    answer_t answer = {0};
+    publish_numbers(&world.b, 1, 5);
+    run(10 * MS);
+    ask(&world.a, QUESTION_FORGET, "chat", &answer);
+    run(10 * MS);
+    assert_int_equal(answer.err, OK);
+    assert_int_equal(size_of(&answer), 0);
+    ask(&world.a, QUESTION_FORGET, "unknown", &answer);
+    run(10 * MS);
+    assert_int_equal(answer.calls, 2);
+    assert_int_equal(answer.err, OK);
+    assert_recalls(&(envelope_ask_t){.question = QUESTION_HISTORY, .channel = SPAN("chat"), .limit = 9},
+                   "5 0:");
+    assert_int_equal(counts().channels, 1);
+    buf_fini(&answer.items);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -639,6 +751,11 @@ int main(void)
         TEST(an_edge_that_never_answers_makes_the_answer_later_and_smaller),
         TEST(an_edge_that_dies_is_not_waited_for),
         TEST(a_question_that_the_relay_does_not_know_is_refused),
+        TEST(history_is_told_by_its_owner),
+        TEST(history_of_a_channel_that_is_not_there_is_empty_from_now_on),
+        TEST(history_is_told_to_the_limit_of_an_answer_only),
+        TEST(history_that_cannot_be_asked_for_is_refused),
+        TEST(a_forgotten_history_is_gone_and_the_position_is_not),
     };
     return cmocka_run_group_tests_name("relay/front", tests, NULL, NULL);
 }
