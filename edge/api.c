@@ -100,6 +100,7 @@ static void serve(edge_worker_t *worker, http_exchange_t *exchange, edge_api_met
     X(history_remove) \
     X(disconnect)     \
     X(unsubscribe)    \
+    X(refresh)        \
     X(channels)       \
     X(info)
 

@@ -109,7 +109,7 @@ void edge_api_presence_stats(edge_worker_t *worker, http_exchange_t *exchange, c
     ask_presence(worker, exchange, body, QUESTION_PRESENCE_STATS, render_presence_stats);
 }
 
-/* --- clients: disconnect, unsubscribe --- */
+/* --- clients: disconnect, unsubscribe, refresh --- */
 
 int edge_api_render_nothing(buf_t *out, span_t items, position_t since)
 {
@@ -232,6 +232,38 @@ void edge_api_unsubscribe(edge_worker_t *worker, http_exchange_t *exchange, cons
     question.ask.channel = buf_span(&question.channel);
     if (error)
         edge_api_refuse(exchange, error);
+    else
+        edge_api_ask(worker, exchange, &question.ask, edge_api_render_nothing);
+    client_question_fini(&question);
+}
+
+/* {"expired":true} ends connections as if their time were over; {"expire_at":SECONDS} is their new end. */
+static int read_end(const json_value_t *body, client_question_t *out)
+{
+    json_value_t value;
+    bool expired = false;
+    int err = OK;
+    if (json_get(body, "expired", &value) && value.type != JSON_NULL)
+        err = json_to_bool(&value, &expired);
+    if (!err && json_get(body, "expire_at", &value) && value.type != JSON_NULL)
+        err = json_to_u64(&value, &out->ask.code);
+    if (!expired)
+        return err;
+    buf_append_str(&out->reason, edge_close_reason(EDGE_CLOSE_EXPIRED));
+    out->ask.question = QUESTION_DISCONNECT;
+    out->ask.code = EDGE_CLOSE_EXPIRED;
+    out->ask.reason = buf_span(&out->reason);
+    return err;
+}
+
+void edge_api_refresh(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body)
+{
+    client_question_t question = {.ask.question = QUESTION_REFRESH};
+    int err = read_whom(body, &question);
+    if (!err)
+        err = read_end(body, &question);
+    if (err)
+        edge_api_refuse(exchange, CENTRIFUGE_ERROR_BAD_COMMAND);
     else
         edge_api_ask(worker, exchange, &question.ask, edge_api_render_nothing);
     client_question_fini(&question);

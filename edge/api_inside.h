@@ -17,7 +17,7 @@ typedef void edge_api_method_fn(edge_worker_t *worker, http_exchange_t *exchange
 edge_api_method_fn edge_api_publish, edge_api_broadcast;
 edge_api_method_fn edge_api_presence, edge_api_presence_stats;
 edge_api_method_fn edge_api_history, edge_api_history_remove;
-edge_api_method_fn edge_api_disconnect, edge_api_unsubscribe;
+edge_api_method_fn edge_api_disconnect, edge_api_unsubscribe, edge_api_refresh;
 edge_api_method_fn edge_api_channels, edge_api_info;
 
 /* Asks the relays; the exchange is answered when they have, with what `render` appends: the result, without the braces

@@ -136,6 +136,17 @@ void centrifuge_subscription_end(edge_subscription_t **subscription_p)
     edge_hub_unsubscribe(session->worker->hub, subscription_p);
 }
 
+void centrifuge_client_prolonged(edge_session_t *session)
+{
+    const centrifuge_client_t *client = session->state;
+    if (client->phase != CENTRIFUGE_CONNECTED)
+        return;
+    buf_t own = {0};
+    centrifuge_push_refresh(centrifuge_client_begin(session, &own),
+                            centrifuge_ttl_s(session->identity.expires_us));
+    centrifuge_client_end(session, &own);
+}
+
 /* NULL if none does. */
 static edge_subscription_t *first_to_expire(const edge_session_t *session)
 {

@@ -77,6 +77,9 @@ void centrifuge_subscription_expires(edge_subscription_t *subscription, uint64_t
 /* Its token is of no use any more: the subscription goes, and the client, which is told, makes another. */
 void centrifuge_subscription_end(edge_subscription_t **subscription_p);
 
+/* dialect.prolonged: tells the client when the connection's credentials end now. */
+void centrifuge_client_prolonged(edge_session_t *session);
+
 /* dialect.expired: ends all whose time is over. */
 void centrifuge_client_expired(edge_session_t *session, uint64_t wall_us);
 

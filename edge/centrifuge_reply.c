@@ -319,6 +319,14 @@ void centrifuge_reply_history(buf_t *out, uint32_t id, span_t items, position_t 
 
 /* --- more pushes --- */
 
+void centrifuge_push_refresh(buf_t *out, uint64_t ttl_s)
+{
+    buf_append_span(out, SPAN("{\"push\":{\"refresh\":{"));
+    if (ttl_s > 0)
+        append_ttl(out, ttl_s);
+    buf_append_span(out, SPAN("}}}"));
+}
+
 void centrifuge_push_unsubscribe(buf_t *out, span_t channel, uint32_t code, const char *reason)
 {
     begin_push(out, channel);

@@ -68,6 +68,9 @@ void centrifuge_reply_history(buf_t *out, uint32_t id, span_t items, position_t 
  * has none. */
 void centrifuge_reply_connect(buf_t *out, uint32_t id, const char *client, uint64_t ping_s, uint64_t ttl_s);
 
+/* {"push":{"refresh":{"expires":true,"ttl":600}}}; `ttl_s` 0: it does not expire any more. */
+void centrifuge_push_refresh(buf_t *out, uint64_t ttl_s);
+
 /* {"id":9,"refresh":{"expires":true,"ttl":600}}; the same for SUB_REFRESH. */
 void centrifuge_reply_refresh(buf_t *out, uint32_t id, centrifuge_method_t method, uint64_t ttl_s);
 

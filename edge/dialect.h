@@ -53,6 +53,9 @@ struct edge_dialect {
      * if there is one. NULL if the dialect never calls that. */
     void (*expired)(edge_session_t *session, uint64_t wall_us);
 
+    /* Its credentials end at another time than they said (API): tell the client. NULL if the dialect can't. */
+    void (*prolonged)(edge_session_t *session);
+
     /* Time for a ping that the client has to answer. */
     void (*ping)(edge_session_t *session);
 

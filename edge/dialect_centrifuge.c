@@ -168,6 +168,7 @@ const edge_dialect_t edge_dialect_centrifuge = {
     .unsubscribed = unsubscribed,
     .resumed = resumed,
     .expired = centrifuge_client_expired,
+    .prolonged = centrifuge_client_prolonged,
     .ping = ping,
     .closed = centrifuge_client_destroy,
 };

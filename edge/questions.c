@@ -99,7 +99,7 @@ static void answer_nodes(edge_worker_t *worker, link_t *relay, const envelope_as
     buf_fini(&items);
 }
 
-/* --- DISCONNECT, UNSUBSCRIBE: which clients are meant --- */
+/* --- DISCONNECT, UNSUBSCRIBE, REFRESH: which clients are meant --- */
 
 static bool is_client(const edge_session_t *session, span_t text)
 {
@@ -165,6 +165,16 @@ static void unsubscribe(edge_session_t *session, const envelope_ask_t *question)
         edge_hub_unsubscribe(hub, &subscription);
 }
 
+static void refresh(edge_session_t *session, const envelope_ask_t *question)
+{
+    if (!edge_session_is_open(session))
+        return;
+    bool fits = question->code <= UINT64_MAX / CLOCK_SEC;
+    edge_session_prolong(session, fits ? question->code * CLOCK_SEC : UINT64_MAX);
+    if (session->dialect->prolonged)
+        session->dialect->prolonged(session);
+}
+
 void edge_answer_question(edge_worker_t *worker, link_t *relay, const envelope_ask_t *question)
 {
     switch (question->question) {
@@ -172,6 +182,7 @@ void edge_answer_question(edge_worker_t *worker, link_t *relay, const envelope_a
     case QUESTION_NODES: answer_nodes(worker, relay, question); break;
     case QUESTION_DISCONNECT: each_meant(worker, relay, question, disconnect); break;
     case QUESTION_UNSUBSCRIBE: each_meant(worker, relay, question, unsubscribe); break;
+    case QUESTION_REFRESH: each_meant(worker, relay, question, refresh); break;
     default: answer(worker, relay, question, ERR_UNKNOWN, (span_t){0}); break;
     }
 }

@@ -184,12 +184,14 @@ static void arm_until_expiry(edge_session_t *self, uint64_t wait_us)
     arm(self, self->awaits_pong ? wait_us : sooner(wait_us, self->next_expiry_us));
 }
 
-/* An expiry has become known: what the timer was armed for stays, if it does not come later. */
+/* An expiry has changed: what the timer was armed for stays, if it does not come later. But while a ping is
+ * unanswered it may have been the old expiry, so the answer gets its whole time again. */
 static void arm_anew(edge_session_t *self)
 {
     uint64_t due_us = self->timer.due_us, now_us = self->worker->now_us;
+    uint64_t left_us = due_us > now_us ? due_us - now_us : 0;
     if (self->state_now == EDGE_SESSION_ACTIVE)
-        arm_until_expiry(self, due_us > now_us ? due_us - now_us : 0);
+        arm_until_expiry(self, self->awaits_pong ? self->worker->config->ping.timeout : left_us);
 }
 
 void edge_session_identify(edge_session_t *self, edge_identity_t *identity)
@@ -197,6 +199,12 @@ void edge_session_identify(edge_session_t *self, edge_identity_t *identity)
     edge_identity_fini(&self->identity);
     self->identity = *identity;
     *identity = (edge_identity_t){0};
+    arm_anew(self);
+}
+
+void edge_session_prolong(edge_session_t *self, uint64_t expires_us)
+{
+    self->identity.expires_us = expires_us;
     arm_anew(self);
 }
 

@@ -82,6 +82,9 @@ void edge_session_activate(edge_session_t *self);
 /* New credentials take the place of the old ones. Takes what identity holds. */
 void edge_session_identify(edge_session_t *self, edge_identity_t *identity);
 
+/* The credentials end then (wall clock; 0 = never), whatever they say themselves. */
+void edge_session_prolong(edge_session_t *self, uint64_t expires_us);
+
 /* Something of the dialect's ends at that time (wall clock): dialect.expired is called then, or a little later
  * while a ping is unanswered. One time is kept, the earliest that was given since the last call. */
 void edge_session_expire_by(edge_session_t *self, uint64_t wall_us);

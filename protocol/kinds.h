@@ -139,7 +139,10 @@ enum message_flags {
       "the owner: [epoch, top offset, complete, MSG, ...] of `channel`: at most `limit` messages behind " \
       "(`epoch`, `offset`), or with `reverse` before it, newest first; `complete` 1: nothing is missing " \
       "between that position and the top")                                                                \
-    X(FORGET, 8, "the owner: let the history of `channel` go; []")
+    X(FORGET, 8, "the owner: let the history of `channel` go; []")                                        \
+    X(REFRESH, 9,                                                                                         \
+      "every edge: the credentials of `user`'s clients (or `client`) end at `code`, in seconds since "    \
+      "1970; 0 = never")
 
 typedef enum question {
 #define QUESTION_ENUM(NAME, code, text) QUESTION_##NAME = (code),

@@ -260,6 +260,7 @@ static void take_ask(relay_front_t *self, link_t *link, const envelope_ask_t *as
     case QUESTION_CHANNELS:
     case QUESTION_DISCONNECT:
     case QUESTION_UNSUBSCRIBE:
+    case QUESTION_REFRESH:
         relay_surveys_begin(&self->surveys, &self->context.peers, link, ask, buf_span(&items), now_us);
         break;
     default: {

@@ -146,6 +146,16 @@ test('without another token the client goes away when its own ends', async () =>
   assert.equal((await disconnected).code, 1);
 });
 
+test('a back end ends a connection before its token does, and it comes back with another', async () => {
+  const client = await connect(one, {getToken: async () => cluster.token({sub: 'fay'})});
+  for (const end of [{expire_at: soon(-26)}, {expired: true}]) {
+    const connecting = next(client, 'connecting');
+    assert.deepEqual(await cluster.api(two, 'refresh', {user: 'fay', ...end}), {result: {}});
+    assert.equal((await connecting).code, 3005);
+    await client.ready(5000);
+  }
+});
+
 test('an invalid token ends the client for good', async () => {
   const client = makeClient(one, {token: 'a.b.c'});
   const disconnected = next(client, 'disconnected');

@@ -437,6 +437,27 @@ static void texts_too_long_for_a_question_are_refused(void **state)
     assert_int_equal(relays->ask_count, 0);
 }
 
+static void refresh_says_whom_and_until_when(void **state)
+{
+    (void)state;
+    call("/api/refresh", "{\"user\":\"42\",\"expire_at\":1890000000}");
+    assert_string_equal(buf_text(&relays->asks[0].text), "9  42  1890000000 ");
+    fake_relays_answered(relays, 0, OK, (span_t){0});
+    expect("{\"result\":{}}");
+    call("/api/refresh", "{\"client\":\"c-1\"}");
+    assert_string_equal(buf_text(&relays->asks[1].text), "9   c-1 0 ");
+    call("/api/refresh", "{\"user\":\"42\",\"expired\":true,\"expire_at\":1890000000}");
+    assert_string_equal(buf_text(&relays->asks[2].text), "5  42  3005 connection expired");
+    for (unsigned i = 1; i < 3; i++)
+        fake_relays_answered(relays, i, OK, (span_t){0});
+    static const char *const bad[] = {"{\"expire_at\":1}", "{\"user\":\"42\",\"expire_at\":-1}",
+                                      "{\"user\":\"42\",\"expired\":1}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        call("/api/refresh", bad[i]);
+        expect_error(107);
+    }
+}
+
 static void unsubscribe_says_whom_and_from_what(void **state)
 {
     (void)state;
@@ -643,6 +664,7 @@ int main(void)
         TEST(disconnect_says_whom_and_why),
         TEST(a_disconnect_that_no_client_could_read_is_refused),
         TEST(texts_too_long_for_a_question_are_refused),
+        TEST(refresh_says_whom_and_until_when),
         TEST(unsubscribe_says_whom_and_from_what),
         TEST(a_channel_of_two_edges_is_one_channel),
         TEST(info_lists_all_nodes),

@@ -194,6 +194,33 @@ static void a_subscription_that_waits_is_refused_when_taken_away(void **state)
     assert_int_equal(session->subscription_count, 0);
 }
 
+/* --- refresh --- */
+
+static void a_connection_is_prolonged_and_the_client_told(void **state)
+{
+    (void)state;
+    connect_as("42");
+    uint64_t end_s = clock_wall_us() / CLOCK_SEC + 600;
+    ask((envelope_ask_t){.question = QUESTION_REFRESH, .user = SPAN("43"), .code = end_s});
+    hear_nothing();
+    ask((envelope_ask_t){.question = QUESTION_REFRESH, .user = SPAN("42"), .code = end_s});
+    hear_ttl("{\"push\":{\"refresh\":{", 600, "}}}");
+    assert_int_equal(session->identity.expires_us, end_s * CLOCK_SEC);
+    ask((envelope_ask_t){.question = QUESTION_REFRESH, .user = SPAN("42"), .code = UINT64_MAX});
+    assert_int_equal(session->identity.expires_us, UINT64_MAX);
+    hear_ttl("{\"push\":{\"refresh\":{", UINT32_MAX, "}}}");
+    ask((envelope_ask_t){.question = QUESTION_REFRESH, .client = span_str(id)});
+    hear("{\"push\":{\"refresh\":{}}}");
+    assert_int_equal(session->identity.expires_us, 0);
+}
+
+static void a_client_that_has_not_connected_yet_is_told_nothing(void **state)
+{
+    (void)state;
+    ask((envelope_ask_t){.question = QUESTION_REFRESH, .client = span_str(id)});
+    hear_nothing();
+}
+
 static void questions_for_relays_are_unknown_here(void **state)
 {
     (void)state;
@@ -215,6 +242,8 @@ int main(void)
         TEST(others_stay),
         TEST(a_subscription_is_taken_away_and_the_client_told),
         TEST(a_subscription_that_waits_is_refused_when_taken_away),
+        TEST(a_connection_is_prolonged_and_the_client_told),
+        TEST(a_client_that_has_not_connected_yet_is_told_nothing),
         TEST(questions_for_relays_are_unknown_here),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

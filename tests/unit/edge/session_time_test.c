@@ -152,6 +152,20 @@ static void new_credentials_that_end_sooner_are_met_in_time(void **state)
     assert_int_equal(session->close_code, 3005);
 }
 
+static void a_session_prolonged_while_a_ping_is_unanswered_has_time_to_answer(void **state)
+{
+    (void)state;
+    edge_session_activate(session);
+    while (!session->awaits_pong)
+        fake_worker_pass(worker, CLOCK_SEC);
+    edge_session_prolong(session, clock_wall_us() + 2 * CLOCK_SEC);
+    edge_session_prolong(session, 0);
+    fake_worker_pass(worker, 5 * CLOCK_SEC);
+    assert_true(edge_session_is_open(session));
+    fake_worker_pass(worker, 4 * CLOCK_SEC);
+    assert_int_equal(session->close_code, 3012);
+}
+
 /* What is told of the dialect's own times; no ping is due in the first second. */
 static void the_earliest_time_that_was_given_is_told_once(void **state)
 {
@@ -235,6 +249,7 @@ int main(void)
         TEST(an_expiry_does_not_wait_for_the_next_ping),
         TEST(a_grace_begins_when_the_token_ends),
         TEST(new_credentials_that_end_sooner_are_met_in_time),
+        TEST(a_session_prolonged_while_a_ping_is_unanswered_has_time_to_answer),
         TEST(the_earliest_time_that_was_given_is_told_once),
         TEST(a_time_that_comes_while_a_ping_is_unanswered_waits_for_the_answer),
         TEST(a_paused_session_is_not_read_from_until_it_resumes),
