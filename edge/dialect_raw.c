@@ -202,6 +202,7 @@ static void opened(edge_session_t *session)
 {
     raw_client_t *client = session->state;
     edge_session_activate(session);
+    session->counts_messages = client->tells_positions;
     span_t rest = span_new(client->names, client->names_size);
     while (client->listens && rest.size)
         subscribe(session, client, raw_request_next_name(&rest));

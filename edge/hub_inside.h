@@ -32,6 +32,8 @@ struct edge_hub {
     list_t waiting;       /* of edge_subscription_t, through `waiting`; who asked first is first */
     list_t joining;       /* of edge_subscription_t, through `joining` */
     list_t asking;        /* of struct edge_recovering: questions still to be asked */
+    unsigned asked;       /* questions that are not answered yet */
+    uint64_t ask_from_us; /* not before */
     list_t leaves;        /* LEAVEs that did not fit; hub_upstream owns them */
     size_t subscriptions; /* of all channels */
 };

@@ -16,6 +16,13 @@ struct edge_recovering {
     bool asked; /* and not answered */
 };
 
+/* Questions of one worker at a time: enough to keep the relay busy, and no flood of answers when the clients of
+ * another edge come all at once. */
+#define ASKED_MAX 64u
+
+/* Where the relay has no room for an answer, it is given time to make some. */
+#define ASK_AGAIN_US 50000u
+
 void edge_hub_drop_recovery(edge_hub_t *self, edge_subscription_t *subscription)
 {
     struct edge_recovering *recovering = subscription->recovering;
@@ -23,8 +30,10 @@ void edge_hub_drop_recovery(edge_hub_t *self, edge_subscription_t *subscription)
         return;
     subscription->recovering = NULL;
     list_remove(&recovering->asking);
-    if (recovering->asked)
+    if (recovering->asked) {
+        self->asked--;
         uplink_withdraw(self->uplink, recovering);
+    }
     mem_free(recovering);
 }
 
@@ -54,17 +63,25 @@ static void answered(void *user, int err, span_t items)
     struct edge_recovering *recovering = user;
     edge_subscription_t *subscription = recovering->subscription;
     recall_t recall;
+    edge_hub_t *hub = recovering->hub;
     recovering->asked = false;
+    hub->asked--;
+    if (err == ERR_UNAVAILABLE &&
+        subscription->channel->state_now == CHANNEL_ON) { /* no room for an answer */
+        hub->ask_from_us = hub->worker->now_us + ASK_AGAIN_US;
+        edge_hub_ask_missed(hub, subscription);
+        return;
+    }
     if (err == ERR_UNAVAILABLE || err == ERR_CLOSED) /* the link has gone; the next SUB_OK asks again */
         return;
     if (err == OK)
         err = recall_read(items, &recall);
     if (err)
-        edge_hub_refuse(recovering->hub, subscription, ERR_TIMEOUT);
+        edge_hub_refuse(hub, subscription, ERR_TIMEOUT);
     else if (is_where_channel_is(subscription->channel, recall.top))
         finish(subscription, &recall);
     else
-        edge_hub_ask_missed(recovering->hub, subscription); /* the link was another one meanwhile */
+        edge_hub_ask_missed(hub, subscription); /* the link was another one meanwhile */
 }
 
 void edge_hub_ask_missed(edge_hub_t *self, edge_subscription_t *subscription)
@@ -87,7 +104,7 @@ static int ask(edge_hub_t *self, struct edge_recovering *recovering, uint64_t no
 void edge_hub_send_asks(edge_hub_t *self, uint64_t now_us)
 {
     /* From the front each time: what is told makes a client go on, which may take away any other. */
-    while (!list_empty(&self->asking)) {
+    while (!list_empty(&self->asking) && self->asked < ASKED_MAX && now_us >= self->ask_from_us) {
         struct edge_recovering *recovering =
             LIST_ITEM(self->asking.head.next, struct edge_recovering, asking);
         bool on = recovering->subscription->channel->state_now == CHANNEL_ON;
@@ -96,6 +113,7 @@ void edge_hub_send_asks(edge_hub_t *self, uint64_t now_us)
             return;                       /* no room, or no relay: the next turn */
         list_remove(&recovering->asking); /* a channel that is not on asks when it is */
         recovering->asked = on && known;
+        self->asked += recovering->asked;
         if (on && !known)
             finish(recovering->subscription, &(recall_t){.complete = false});
     }

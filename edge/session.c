@@ -302,7 +302,8 @@ static int push_dropping(edge_session_t *self, edge_frame_t *frame)
 /* The outbox is full. OK if the policy has made room and the frame is in. */
 static int apply_slow_policy(edge_session_t *self, edge_frame_t *frame)
 {
-    if (self->worker->config->limits.on_slow_client == SLOW_DROP_OLDEST && self->dialect->outlives_losses)
+    if (self->worker->config->limits.on_slow_client == SLOW_DROP_OLDEST && self->dialect->outlives_losses &&
+        !self->counts_messages)
         return push_dropping(self, frame);
     edge_session_close(self, EDGE_CLOSE_SLOW, edge_close_reason(EDGE_CLOSE_SLOW), false);
     return ERR_FULL;

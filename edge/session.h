@@ -52,6 +52,7 @@ struct edge_session {
     uint8_t state_now;                /* an edge_session_state_t; written by go() only */
     bool awaits_pong;                 /* or any other sign of life */
     bool saturated;                   /* the kernel took no more: waiting for edge_session_writable */
+    bool counts_messages;             /* must not miss one, whatever limits.on_slow_client says */
     uint16_t subscription_count;
     uint16_t close_code; /* sent or received; 0 = none yet */
 };

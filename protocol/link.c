@@ -130,6 +130,11 @@ size_t link_held(const link_t *self)
     return self->queue.held;
 }
 
+size_t link_window(const link_t *self)
+{
+    return self->settings->window;
+}
+
 bool link_is_initiator(const link_t *self)
 {
     return self->initiator;

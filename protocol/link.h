@@ -114,7 +114,8 @@ bool link_is_up(const link_t *self); /* UP or SUSPECT: envelopes are taken */
 uint64_t link_peer(const link_t *self);
 const char *link_peer_name(const link_t *self); /* "" before the greeting */
 node_role_t link_peer_role(const link_t *self);
-size_t link_held(const link_t *self); /* bytes that wait to be sent or acknowledged */
+size_t link_held(const link_t *self);   /* bytes that wait to be sent or acknowledged */
+size_t link_window(const link_t *self); /* how many may */
 bool link_is_initiator(const link_t *self);
 const link_counts_t *link_counts(const link_t *self);
 

@@ -86,6 +86,17 @@ static void reply(relay_front_t *self, link_t *link, const envelope_t *envelope,
     }
 }
 
+/* An answer that does not fit says so instead: who asked may do so again, and the link does not go for it. */
+static void reply_answer(relay_front_t *self, link_t *link, uint64_t id, int err, span_t items,
+                         uint64_t now_us)
+{
+    envelope_t answer = {.kind = KIND_ANSWER, .answer = {id, (uint64_t)-err, items}};
+    if (items.size == 0 || link_send(link, &answer, now_us) == ERR_FULL) {
+        answer.answer = (envelope_answer_t){id, (uint64_t) - (err ? err : items.size ? ERR_FULL : OK), {0}};
+        reply(self, link, &answer, now_us);
+    }
+}
+
 /* --- subscriptions --- */
 
 static void take_sub(relay_front_t *self, link_t *link, const envelope_sub_t *sub, uint64_t now_us)
@@ -197,8 +208,10 @@ static void answer_presence_stats(relay_front_t *self, span_t channel, buf_t *it
     codec_write_uint(items, users);
 }
 
-/* A channel that does not exist yet is made: who asks is about to go on from the position that it is told. */
-static int answer_history(relay_front_t *self, const envelope_ask_t *ask, uint64_t now_us, buf_t *items)
+/* A channel that does not exist yet is made: who asks is about to go on from the position that it is told. Half of a
+ * link's window is for what is live, so that many who come back at once don't cost the link. */
+static int answer_history(relay_front_t *self, const link_t *link, const envelope_ask_t *ask, uint64_t now_us,
+                          buf_t *items)
 {
     relay_channel_t *channel;
     relay_recall_t recall = {
@@ -206,7 +219,7 @@ static int answer_history(relay_front_t *self, const envelope_ask_t *ask, uint64
         .limit = ask->limit < RECALL_MAX ? ask->limit : RECALL_MAX,
         .reverse = ask->reverse != 0,
     };
-    int err = channel_name_check(ask->channel);
+    int err = link_held(link) > link_window(link) / 2 ? ERR_FULL : channel_name_check(ask->channel);
     if (!err)
         err = position_set_epoch(&recall.since, ask->epoch);
     if (!err)
@@ -241,12 +254,13 @@ static int answer_forget(relay_front_t *self, const envelope_ask_t *ask, buf_t *
 }
 
 /* The questions that this relay answers alone. */
-static int answer(relay_front_t *self, const envelope_ask_t *ask, uint64_t now_us, buf_t *items)
+static int answer(relay_front_t *self, const link_t *link, const envelope_ask_t *ask, uint64_t now_us,
+                  buf_t *items)
 {
     switch (ask->question) {
     case QUESTION_PRESENCE: answer_presence(self, ask->channel, items); return OK;
     case QUESTION_PRESENCE_STATS: answer_presence_stats(self, ask->channel, items); return OK;
-    case QUESTION_HISTORY: return answer_history(self, ask, now_us, items);
+    case QUESTION_HISTORY: return answer_history(self, link, ask, now_us, items);
     case QUESTION_FORGET: return answer_forget(self, ask, items);
     default: return ERR_UNKNOWN;
     }
@@ -264,9 +278,8 @@ static void take_ask(relay_front_t *self, link_t *link, const envelope_ask_t *as
         relay_surveys_begin(&self->surveys, &self->context.peers, link, ask, buf_span(&items), now_us);
         break;
     default: {
-        int err = answer(self, ask, now_us, &items);
-        envelope_t envelope = {.kind = KIND_ANSWER, .answer = {ask->id, (uint64_t)-err, buf_span(&items)}};
-        reply(self, link, &envelope, now_us);
+        int err = answer(self, link, ask, now_us, &items);
+        reply_answer(self, link, ask->id, err, buf_span(&items), now_us);
     }
     }
     buf_fini(&items);

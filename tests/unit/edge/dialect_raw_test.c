@@ -509,6 +509,7 @@ static void the_first_frame_of_each_channel_tells_where_it_begins(void **state)
 {
     (void)state;
     connect_to("/ws?channel=a&channel=b&positions=1");
+    assert_true(session->counts_messages);
     sub_ok_at("b", 3);
     sub_ok_at("a", 7);
     deliver(8, 0, "", "eight");

@@ -192,6 +192,54 @@ static void an_answer_that_is_none_refuses_the_subscription(void **state)
     assert_heard("1:a ERR_TIMEOUT|");
 }
 
+static void a_relay_without_room_for_an_answer_is_asked_again_later(void **state)
+{
+    (void)state;
+    be_on(0, "a");
+    recover(1, "a", since_3);
+    turn();
+    buf_clear(&uplink->said);
+    uplink->answered(uplink->asker, ERR_UNAVAILABLE, (span_t){0});
+    turn();
+    assert_said(uplink, "");
+    worker->worker.now_us += 50000;
+    turn();
+    assert_said(uplink, "ASK a " EPOCH ":3|");
+    answer(5, true, 2, "m");
+    assert_heard("1:a OK recovered m m|");
+}
+
+static unsigned asked(void)
+{
+    unsigned count = 0;
+    for (const char *at = buf_text(&uplink->said); (at = strstr(at, "ASK ")) != NULL; at++)
+        count++;
+    buf_clear(&uplink->said);
+    return count;
+}
+
+static void so_many_at_once_are_asked_for_and_then_the_others(void **state)
+{
+    (void)state;
+    char channel[8];
+    worker->config.limits.channels_per_client = 100;
+    for (unsigned i = 0; i < 70; i++) {
+        snprintf(channel, sizeof channel, "c%u", i);
+        recover(0, channel, since_3);
+        turn();
+        sub_ok(channel, EPOCH, 3, false);
+    }
+    turn();
+    assert_int_equal(asked(), 64);
+    edge_subscription_t *first = edge_hub_find(hub, clients[0], SPAN("c0"));
+    edge_hub_unsubscribe(hub, &first); /* takes its question back */
+    turn();
+    assert_int_equal(asked(), 1);
+    answer(3, true, 0, "");
+    turn();
+    assert_int_equal(asked(), 1);
+}
+
 int main(void)
 {
     log_set_level(LOG_LEVEL_OFF);
@@ -207,6 +255,8 @@ int main(void)
         TEST(who_goes_while_it_recovers_withdraws_its_question),
         TEST(a_recovery_without_an_answer_is_refused),
         TEST(an_answer_that_is_none_refuses_the_subscription),
+        TEST(a_relay_without_room_for_an_answer_is_asked_again_later),
+        TEST(so_many_at_once_are_asked_for_and_then_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

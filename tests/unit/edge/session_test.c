@@ -290,6 +290,19 @@ static void what_is_no_uuid_is_no_id(void **state)
     assert_false(edge_client_id_parse(SPAN("00112233-4455-6677-8899-AABBCCDDEEFF"), id));
 }
 
+static void dropping_is_not_for_clients_that_count(void **state)
+{
+    (void)state;
+    worker->config.limits.on_slow_client = SLOW_DROP_OLDEST;
+    reconnect_as(&careless);
+    session->counts_messages = true;
+    conn.room = 0;
+    say_big('a', 900);
+    say_big('b', 900);
+    assert_false(edge_session_is_open(session));
+    assert_int_equal(stats_get(&worker->worker.stats.closed_slow), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +326,7 @@ int main(void)
         TEST(a_session_that_was_never_opened_is_discarded),
         TEST(an_id_is_a_uuid_that_can_be_read_back),
         TEST(what_is_no_uuid_is_no_id),
+        TEST(dropping_is_not_for_clients_that_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -724,6 +724,43 @@ static void a_forgotten_history_is_gone_and_the_position_is_not(void **state)
     buf_fini(&answer.items);
 }
 
+/* Many who come back at once: what does not fit beside what is live is refused, and the link stays. */
+static void history_that_would_fill_a_link_is_refused_and_the_link_stays(void **state)
+{
+    (void)state;
+    enum { QUESTIONS = 100 };
+    static answer_t answers[QUESTIONS];
+    static char big[1024];
+    unsigned told = 0, refused = 0;
+    memset(big, 'x', sizeof big - 1);
+    virtual_edge_stop(&world.a);
+    virtual_relay_stop(&world.relay);
+    world.options.link.window = 256 * 1024;
+    start_relay();
+    start_edge(&world.a, "edge-a", "heddle");
+    settle();
+    for (unsigned i = 0; i < 32; i++)
+        publish(&world.b, big);
+    run(SECOND);
+    envelope_ask_t question = {.question = QUESTION_HISTORY, .channel = SPAN("chat"), .limit = 32};
+    for (unsigned i = 0; i < QUESTIONS; i++) {
+        answers[i] = (answer_t){0};
+        assert_int_equal(uplink_ask(world.a.uplink, question, answered, &answers[i], world.fabric.now_us),
+                         OK);
+    }
+    run(SECOND);
+    for (unsigned i = 0; i < QUESTIONS; i++) {
+        assert_int_equal(answers[i].calls, 1);
+        told += answers[i].err == OK;
+        refused += answers[i].err == ERR_UNAVAILABLE;
+        buf_fini(&answers[i].items);
+    }
+    assert_int_equal(told + refused, QUESTIONS);
+    assert_true(told > 0 && refused > 0);
+    assert_int_equal(counts().overflows, 0);
+    assert_int_equal(world.a.lost, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -756,6 +793,7 @@ int main(void)
         TEST(history_is_told_to_the_limit_of_an_answer_only),
         TEST(history_that_cannot_be_asked_for_is_refused),
         TEST(a_forgotten_history_is_gone_and_the_position_is_not),
+        TEST(history_that_would_fill_a_link_is_refused_and_the_link_stays),
     };
     return cmocka_run_group_tests_name("relay/front", tests, NULL, NULL);
 }
