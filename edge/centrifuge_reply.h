@@ -27,7 +27,6 @@ typedef enum centrifuge_error {
 
 /* How an unsubscribe push goes on: below 2500 the subscription has ended, from there on the client subscribes
  * again. */
-#define CENTRIFUGE_UNSUBSCRIBE_SERVER       2000u
 #define CENTRIFUGE_UNSUBSCRIBE_INSUFFICIENT 2500u
 
 /* What an ERR_* of the uplink or the hub is for a client: of those that say nothing to it, INTERNAL. */

@@ -45,34 +45,3 @@ const char *position_print(position_t self, char out[POSITION_TEXT_SIZE])
         out[0] = '\0';
     return out;
 }
-
-/* Digits as position_print writes them: no sign, no leading zero. */
-static int parse_offset(span_t digits, uint64_t *out)
-{
-    if (digits.size == 0 || (digits.data[0] == '0' && digits.size > 1))
-        return ERR_MALFORMED;
-    uint64_t number = 0;
-    for (size_t i = 0; i < digits.size; i++) {
-        uint8_t digit = (uint8_t)(digits.data[i] - '0');
-        if (digit > 9 || __builtin_mul_overflow(number, 10u, &number) ||
-            __builtin_add_overflow(number, digit, &number))
-            return ERR_MALFORMED;
-    }
-    *out = number;
-    return OK;
-}
-
-int position_parse(span_t text, position_t *out)
-{
-    position_t parsed = {0};
-    if (text.size == 0) {
-        *out = parsed;
-        return OK;
-    }
-    if (text.size <= EPOCH_SIZE || text.data[EPOCH_SIZE] != ':' ||
-        position_set_epoch(&parsed, span_new(text.data, EPOCH_SIZE)) != OK ||
-        parse_offset(span_skip(text, EPOCH_SIZE + 1), &parsed.offset) != OK)
-        return ERR_MALFORMED;
-    *out = parsed;
-    return OK;
-}

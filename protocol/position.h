@@ -42,7 +42,4 @@ int position_set_epoch(position_t *self, span_t epoch);
 /* Writes "epoch:offset" with a NUL; "" for none. Returns out. */
 const char *position_print(position_t self, char out[POSITION_TEXT_SIZE]);
 
-/* Reads exactly what position_print writes, so "" is none. ERR_MALFORMED, and then *out stays. */
-int position_parse(span_t text, position_t *out);
-
 #endif
