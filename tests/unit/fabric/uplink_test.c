@@ -413,6 +413,25 @@ static void what_does_not_fit_into_the_window_goes_later_and_in_order(void **sta
     assert_int_equal(world.relay.disorder + world.relay.repeats, 0);
 }
 
+static void a_small_publication_does_not_overtake_a_large_one_that_waits(void **state)
+{
+    (void)state;
+    virtual_edge_stop(&world.edge);
+    virtual_edge_options_t options = VIRTUAL_EDGE_DEFAULT;
+    options.link.window = 100 * 1024;
+    virtual_edge_start(&world.edge, &world.fabric, &options);
+    assert_true(virtual_fabric_run_until(&world.fabric, virtual_edge_is_linked, &world.edge, SECOND));
+    char text[60001];
+    memset(text, 'x', 60000);
+    text[60000] = '\0';
+    assert_int_equal(publish(text, NULL), OK);
+    assert_int_equal(publish(text, NULL), OK); /* does not fit */
+    assert_int_equal(publish("small", NULL), OK);
+    run(SECOND);
+    assert_int_equal(world.relay.publications, 3);
+    assert_int_equal(world.relay.disorder, 0);
+}
+
 static void a_publisher_that_is_gone_is_not_called(void **state)
 {
     (void)state;
@@ -603,6 +622,7 @@ int main(void)
         LINKED(too_many_unanswered_publications_are_refused_until_there_is_room),
         LINKED(too_many_unanswered_bytes_are_refused_as_well),
         LINKED(what_does_not_fit_into_the_window_goes_later_and_in_order),
+        LINKED(a_small_publication_does_not_overtake_a_large_one_that_waits),
         LINKED(a_publisher_that_is_gone_is_not_called),
         LINKED(what_is_pending_at_the_end_is_told),
         LINKED(a_publisher_may_publish_from_its_answer),
