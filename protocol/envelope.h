@@ -33,7 +33,7 @@ typedef struct envelope {
 } envelope_t;
 
 /* "PUB"; "?" for a number that is no kind. */
-const char *envelope_kind_name(unsigned kind);
+const char *envelope_kind_name(unsigned code);
 
 /* Does it travel unnumbered, as part of the link itself? */
 bool envelope_is_link(envelope_kind_t kind);
