@@ -69,33 +69,34 @@ bool address_is_loopback(const char *text)
     return ntohl(endpoint.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
-static bool bind_and_listen(int fd, const endpoint_t *endpoint, bool reuse_port, endpoint_t *bound)
+/* The endpoint gets the port that was bound. */
+static bool bind_and_listen(int fd, endpoint_t *endpoint, bool reuse_port)
 {
     int yes = 1;
     bool is_v6 = endpoint->any.sa_family == AF_INET6;
-    socklen_t size = sizeof *bound;
+    socklen_t size = sizeof *endpoint;
     return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
            (!reuse_port || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0) &&
            (!is_v6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes) == 0) &&
            bind(fd, &endpoint->any, is_v6 ? sizeof endpoint->v6 : sizeof endpoint->v4) == 0 &&
-           listen(fd, SOMAXCONN) == 0 && getsockname(fd, &bound->any, &size) == 0;
+           listen(fd, SOMAXCONN) == 0 && getsockname(fd, &endpoint->any, &size) == 0;
 }
 
 int address_listen(const char *text, bool reuse_port, int *fd, uint16_t *port)
 {
-    endpoint_t endpoint, bound;
+    endpoint_t endpoint;
     if (parse(text, &endpoint) != OK)
         return ERR_MALFORMED;
     int made = socket(endpoint.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (made < 0)
         return ERR_IO;
-    if (!bind_and_listen(made, &endpoint, reuse_port, &bound)) {
+    if (!bind_and_listen(made, &endpoint, reuse_port)) {
         int error = errno;
         close(made);
         errno = error;
         return ERR_IO;
     }
     *fd = made;
-    *port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
+    *port = ntohs(endpoint.any.sa_family == AF_INET6 ? endpoint.v6.sin6_port : endpoint.v4.sin_port);
     return OK;
 }

@@ -43,20 +43,6 @@ void histogram_add_n(histogram_t *self, uint64_t value, uint64_t count)
     self->sum += value * count;
 }
 
-void histogram_merge(histogram_t *self, const histogram_t *other)
-{
-    if (other->total == 0)
-        return;
-    if (self->total == 0 || other->min < self->min)
-        self->min = other->min;
-    if (other->max > self->max)
-        self->max = other->max;
-    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
-        self->counts[i] += other->counts[i];
-    self->total += other->total;
-    self->sum += other->sum;
-}
-
 /* How many of the values, counted from the smallest, make up the fraction: 1..total. */
 static uint64_t rank_of(const histogram_t *self, double fraction)
 {

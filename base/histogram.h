@@ -1,7 +1,7 @@
 /* base/histogram - counts of values in log-linear buckets: 64 powers of two in 16 steps, error at most 6.25 %.
  * Owner:  whoever embeds it.
  * Thread: its owner's.
- * Life:   zeroed memory -> (add | merge)* (no fini)
+ * Life:   zeroed memory -> add* (no fini)
  */
 #ifndef HEDDLE_BASE_HISTOGRAM_H
 #define HEDDLE_BASE_HISTOGRAM_H
@@ -20,7 +20,6 @@ typedef struct histogram {
 
 void histogram_add(histogram_t *self, uint64_t value);
 void histogram_add_n(histogram_t *self, uint64_t value, uint64_t count);
-void histogram_merge(histogram_t *self, const histogram_t *other);
 
 /* The value that `fraction` (0..1) of the values do not exceed: the upper end of its bucket, at most max. 0
  * when empty. */

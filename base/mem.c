@@ -48,11 +48,6 @@ void *mem_try(size_t size)
     return malloc(size ? size : 1);
 }
 
-void *mem_try_grow(void *memory, size_t size)
-{
-    return realloc(memory, size ? size : 1);
-}
-
 void mem_free(void *memory)
 {
     free(memory);

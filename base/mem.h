@@ -1,7 +1,7 @@
 /* base/mem - memory.
  * Thread: any.
  *
- * mem_new* are for sizes that we choose: they zero, and abort when there is no memory. mem_try* are for sizes
+ * mem_new* are for sizes that we choose: they zero, and abort when there is no memory. mem_try is for sizes
  * that come from outside: the caller has capped the size, and handles NULL.
  */
 #ifndef HEDDLE_BASE_MEM_H
@@ -18,7 +18,6 @@ char *mem_dup_n(const char *text, size_t size);
 void *mem_grow(void *memory, size_t count, size_t size);
 
 void *mem_try(size_t size);
-void *mem_try_grow(void *memory, size_t size);
 
 void mem_free(void *memory); /* NULL is fine */
 

@@ -273,8 +273,8 @@ static int run_once(const bench_options_t *options, const cli_bench_plan_t *plan
 
 typedef struct search {
     uint64_t good, bad; /* rates; 0 = none yet */
-    bool
-        doubted; /* the plan's rate went wrong once; only the second time counts, for machines have hiccups */
+    /* The plan\'s rate went wrong once; only the second time counts, for machines have hiccups. */
+    bool doubted;
     cli_bench_plan_t plan;
     cli_bench_plan_t best_plan;
     cli_bench_result_t best;

@@ -30,8 +30,7 @@ typedef struct cli_command {
 } cli_command_t;
 
 /* Runs the row named argv[1], with its own argv from there; else tells of `program`'s subcommands: asked for
- * with
- * --help on standard output (CLI_OK), otherwise on standard error with a suggestion (CLI_USAGE). */
+ * with --help on standard output (CLI_OK), otherwise on standard error with a suggestion (CLI_USAGE). */
 int cli_command_dispatch(const char *program, const char *about, const cli_command_t *rows, int argc,
                          char **argv);
 

@@ -82,7 +82,7 @@ static void message(void *context, cli_tool_t *tool, const envelope_msg_t *envel
         cli_tool_stop(tool, OK);
 }
 
-int cli_feed_run_fabric(const cli_feed_options_t *options, buf_t *why)
+static int run_fabric(const cli_feed_options_t *options, buf_t *why)
 {
     static const cli_tool_events_t events = {
         .found = found, .message = message, .subscribed = subscribed, .not_subscribed = not_subscribed};
@@ -101,6 +101,5 @@ int cli_feed_run_fabric(const cli_feed_options_t *options, buf_t *why)
 
 int cli_feed_run(const cli_feed_options_t *options, buf_t *why)
 {
-    return cli_target_is_edge(options->to) ? cli_feed_run_ws(options, why)
-                                           : cli_feed_run_fabric(options, why);
+    return cli_target_is_edge(options->to) ? cli_feed_run_ws(options, why) : run_fabric(options, why);
 }

@@ -39,7 +39,7 @@ typedef struct cli_feed_options {
  * there; ERR_DENIED: a channel was refused. A sentence in `why`. */
 int cli_feed_run(const cli_feed_options_t *options, buf_t *why);
 
-int cli_feed_run_fabric(const cli_feed_options_t *options, buf_t *why);
+/* The part of it in cli/feed_ws.c. */
 int cli_feed_run_ws(const cli_feed_options_t *options, buf_t *why);
 
 #endif

@@ -237,8 +237,3 @@ int cli_ws_client_close(cli_ws_client_t *self, uint16_t code, const char *reason
         err = cli_ws_client_receive(self, deadline_us, &event);
     return err;
 }
-
-int cli_ws_client_fd(const cli_ws_client_t *self)
-{
-    return self->fd;
-}

@@ -32,8 +32,4 @@ int cli_ws_client_receive(cli_ws_client_t *self, uint64_t deadline_us, websocket
 /* Sends a close frame and waits for the other's. OK, ERR_TIMEOUT, ERR_CLOSED. */
 int cli_ws_client_close(cli_ws_client_t *self, uint16_t code, const char *reason, uint64_t deadline_us);
 
-/* For a poll of one's own; receive may hold bytes that were read already, so call it until ERR_TIMEOUT first.
- */
-int cli_ws_client_fd(const cli_ws_client_t *self);
-
 #endif

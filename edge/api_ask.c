@@ -1,3 +1,4 @@
+/* edge/api_ask - the part of edge/api that asks the relays and, through them, all edges. */
 #include <inttypes.h>
 
 #include "base/err.h"

@@ -1,3 +1,4 @@
+/* edge/api_publish - the part of edge/api that publishes. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "edge/api.h"

@@ -28,7 +28,6 @@ typedef enum centrifuge_error {
 
 /* How an unsubscribe push goes on: below 2500 the subscription has ended, from there on the client subscribes
  * again. */
-#define CENTRIFUGE_UNSUBSCRIBE_SERVER       2000u
 #define CENTRIFUGE_UNSUBSCRIBE_INSUFFICIENT 2500u
 #define CENTRIFUGE_UNSUBSCRIBE_EXPIRED      2501u
 

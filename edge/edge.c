@@ -101,8 +101,9 @@ void edge_run(edge_t *self)
     uv_signal_start(&self->terminate, on_signal, SIGTERM);
     uv_signal_start(&self->interrupt, on_signal, SIGINT);
     for (size_t i = 0; i < self->count; i++) {
-        if (edge_worker_start(self->workers[i]))
-            log_error("edge.thread", "worker=%zu", i);
+        int err = edge_worker_start(self->workers[i]);
+        if (err)
+            log_error("edge.thread_failed", "worker=%zu err=%s", i, err_name(err));
     }
     log_info("edge.listening", "address=%s port=%u admin=%u workers=%zu", self->config->listen.address,
              edge_worker_port(self->workers[0]), edge_worker_admin_port(self->workers[0]), self->count);

@@ -69,15 +69,15 @@ static inline bool edge_subscription_waits(const edge_subscription_t *self)
  * answered through dialect.subscribed, never within this call (`*out` is the subscription in both cases);
  * ERR_DUPLICATE: it has one already; ERR_FULL: over limits.channels_per_client. `info` is taken whatever
  * happens (may be NULL). */
-int edge_hub_subscribe(edge_hub_t *self, edge_session_t *session, span_t channel, char *info,
+int edge_hub_subscribe(edge_hub_t *self, edge_session_t *session, span_t name, char *info,
                        edge_subscription_t **out);
 
-/* The new subscription is to go on from a position (not known: one that nobody can go on from): it waits, from now on or still, and is answered through
- * dialect.subscribed with what it missed. What comes live meanwhile is part of that. */
+/* The new subscription is to go on from a position (not known: one that nobody can go on from): it waits, from
+ * now on or still, and is answered through dialect.subscribed with what it missed. What comes live meanwhile is
+ * part of that. */
 void edge_hub_recover(edge_hub_t *self, edge_subscription_t *subscription, position_t since);
 
-edge_subscription_t *edge_hub_find(edge_hub_t *self, const edge_session_t *session,
-                                   span_t channel); /* NULL */
+edge_subscription_t *edge_hub_find(edge_hub_t *self, const edge_session_t *session, span_t name); /* NULL */
 void edge_hub_unsubscribe(edge_hub_t *self, edge_subscription_t **subscription_p);
 void edge_hub_unsubscribe_all(edge_hub_t *self, edge_session_t *session); /* it has gone */
 

@@ -1,5 +1,6 @@
 /* edge/hub_inside - what hub.c (listeners, messages, answers) and hub_upstream.c (what is said to the relays)
  * share. Nobody else includes it.
+ * Owner, thread, life: edge/hub.
  */
 #ifndef HEDDLE_EDGE_HUB_INSIDE_H
 #define HEDDLE_EDGE_HUB_INSIDE_H

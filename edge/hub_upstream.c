@@ -1,3 +1,4 @@
+/* edge/hub_upstream - the part of edge/hub that says to the relays what its channels need. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "edge/hub_inside.h"

@@ -37,7 +37,7 @@ static void go(edge_session_t *self, edge_session_state_t state)
     self->state_now = (uint8_t)state;
 }
 
-const char *edge_session_state_name(edge_session_state_t state)
+static const char *state_name(edge_session_state_t state)
 {
     switch (state) {
 #define STATE_NAME(name) \
@@ -262,8 +262,8 @@ void edge_session_closed(edge_session_t *self)
     }
     char id[EDGE_CLIENT_ID_SIZE + 1];
     log_debug("session.closed", "client=%s dialect=%s state=%s code=%u age_us=%" PRIu64,
-              edge_session_id(self, id), self->dialect->name, edge_session_state_name(self->state_now),
-              self->close_code, worker->now_us - self->opened_us);
+              edge_session_id(self, id), self->dialect->name, state_name(self->state_now), self->close_code,
+              worker->now_us - self->opened_us);
     edge_hub_unsubscribe_all(worker->hub, self);
     wheel_disarm(&self->timer);
     list_remove(&self->of_worker);

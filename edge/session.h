@@ -119,7 +119,6 @@ void edge_session_pause(edge_session_t *self);
 void edge_session_resume(edge_session_t *self);
 
 bool edge_session_is_open(const edge_session_t *self); /* OPENING or ACTIVE */
-const char *edge_session_state_name(edge_session_state_t state);
 
 const char *edge_session_id(const edge_session_t *self, char out[EDGE_CLIENT_ID_SIZE + 1]);
 

@@ -31,7 +31,7 @@ static uint32_t letter_value(uint8_t letter, const char *alphabet)
         return letter - 'a' + 26u;
     if (letter >= '0' && letter <= '9')
         return letter - '0' + 52u;
-    return letter == alphabet[62] ? 62u : letter == alphabet[63] ? 63u : NO_LETTER;
+    return (char)letter == alphabet[62] ? 62u : (char)letter == alphabet[63] ? 63u : NO_LETTER;
 }
 
 /* Bits that are left over must be 0, and fewer than a letter's, so that each run of bytes has one text. */

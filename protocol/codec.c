@@ -243,12 +243,6 @@ void codec_write_uint(buf_t *out, uint64_t value)
     msgpack_pack_uint64(&to, value);
 }
 
-void codec_write_uint_wide(buf_t *out, uint64_t value)
-{
-    msgpack_packer to = packer(out);
-    msgpack_pack_fix_uint64(&to, value);
-}
-
 void codec_write_text(buf_t *out, span_t text)
 {
     msgpack_packer to = packer(out);
@@ -267,7 +261,7 @@ void codec_write_array(buf_t *out, uint32_t count)
     msgpack_pack_array(&to, count);
 }
 
-void codec_patch_uint_wide(uint8_t *at, uint64_t value)
+void codec_put_uint_wide(uint8_t *at, uint64_t value)
 {
     at[0] = 0xcf;
     for (int i = 0; i < 8; i++)

@@ -24,13 +24,11 @@ int codec_read_list(span_t *rest, size_t max, span_t *out); /* a whole array as 
 /* --- writing --- */
 
 void codec_write_uint(buf_t *out, uint64_t value);
-void codec_write_uint_wide(buf_t *out,
-                           uint64_t value); /* always 9 bytes, so that it can be patched in place */
 void codec_write_text(buf_t *out, span_t text);
 void codec_write_data(buf_t *out, span_t data);
 void codec_write_array(buf_t *out, uint32_t count);
 
-/* Overwrites a wide integer where it stands. */
-void codec_patch_uint_wide(uint8_t *at, uint64_t value);
+/* Writes an integer in its widest form: 9 bytes, whatever it is. */
+void codec_put_uint_wide(uint8_t *at, uint64_t value);
 
 #endif

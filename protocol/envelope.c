@@ -160,16 +160,11 @@ void link_header_write(uint8_t *out, uint64_t topic, const link_header_t *header
     write_topic(out, topic);
     out[LINK_TOPIC_SIZE] = 0x96; /* an array of six */
     out[AT_VERSION] = (uint8_t)header->version;
-    codec_patch_uint_wide(out + AT_SOURCE, header->source);
-    codec_patch_uint_wide(out + AT_SESSION, header->session);
-    codec_patch_uint_wide(out + AT_SEQ, header->seq);
-    link_header_patch_ack(out, header->ack_session, header->ack);
-}
-
-void link_header_patch_ack(uint8_t *prefix, uint64_t ack_session, uint64_t ack)
-{
-    codec_patch_uint_wide(prefix + AT_ACK_SESSION, ack_session);
-    codec_patch_uint_wide(prefix + AT_ACK, ack);
+    codec_put_uint_wide(out + AT_SOURCE, header->source);
+    codec_put_uint_wide(out + AT_SESSION, header->session);
+    codec_put_uint_wide(out + AT_SEQ, header->seq);
+    codec_put_uint_wide(out + AT_ACK_SESSION, header->ack_session);
+    codec_put_uint_wide(out + AT_ACK, header->ack);
 }
 
 static int read_topic(span_t *rest, uint64_t *topic)

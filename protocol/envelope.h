@@ -33,7 +33,7 @@ typedef struct envelope {
 } envelope_t;
 
 /* "PUB"; "?" for a number that is no kind. */
-const char *envelope_kind_name(unsigned kind);
+const char *envelope_kind_name(unsigned code);
 
 /* Does it travel unnumbered, as part of the link itself? */
 bool envelope_is_link(envelope_kind_t kind);
@@ -66,10 +66,6 @@ typedef struct link_header {
 
 /* Writes topic and header, LINK_PREFIX_SIZE bytes. */
 void link_header_write(uint8_t *out, uint64_t topic, const link_header_t *header);
-
-/* Renews session acknowledgements in a prefix written before; a message that is sent again carries the
- * newest. */
-void link_header_patch_ack(uint8_t *prefix, uint64_t ack_session, uint64_t ack);
 
 /* Takes topic and header off the front of *rest. ERR_VERSION with the header's version set if it isn't ours.
  */

@@ -1,3 +1,4 @@
+/* protocol/json_value - the part of protocol/json that reads values: numbers, booleans, texts. */
 #include "base/err.h"
 #include "protocol/json.h"
 

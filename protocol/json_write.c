@@ -1,3 +1,4 @@
+/* protocol/json_write - the part of protocol/json that writes. */
 #include "base/err.h"
 #include "protocol/json.h"
 #include "protocol/json_plain.h"

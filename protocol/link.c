@@ -33,16 +33,6 @@ void link_go(link_t *self, link_state_t next)
     self->state = next;
 }
 
-const char *link_state_name(link_state_t state)
-{
-    static const char *const names[] = {
-#define STATE_NAME(name) #name,
-        LINK_STATES(STATE_NAME)
-#undef STATE_NAME
-    };
-    return (size_t)state < sizeof names / sizeof names[0] ? names[state] : "?";
-}
-
 void link_start_session(link_t *self, uint64_t peer_session, uint64_t now_us)
 {
     send_queue_clear(&self->queue);

@@ -25,13 +25,7 @@
 
 typedef struct link link_t;
 
-#define LINK_STATES(X) X(GREETING) X(UP) X(SUSPECT) X(DOWN)
-
-typedef enum link_state {
-#define LINK_STATE_ENUM(name) LINK_##name,
-    LINK_STATES(LINK_STATE_ENUM)
-#undef LINK_STATE_ENUM
-} link_state_t;
+typedef enum link_state { LINK_GREETING, LINK_UP, LINK_SUSPECT, LINK_DOWN } link_state_t;
 
 /* How this node introduces itself; borrowed by all its links. */
 typedef struct link_identity {
@@ -109,7 +103,6 @@ void link_set_user(link_t *self, void *user);
 void *link_user(const link_t *self);
 
 link_state_t link_state(const link_t *self);
-const char *link_state_name(link_state_t state);
 bool link_is_up(const link_t *self); /* UP or SUSPECT: envelopes are taken */
 uint64_t link_peer(const link_t *self);
 const char *link_peer_name(const link_t *self); /* "" before the greeting */

@@ -1,3 +1,4 @@
+/* protocol/link_greeting - the part of protocol/link that greets: HELLO, WELCOME, refusals. */
 #include "base/err.h"
 #include "protocol/link_inside.h"
 

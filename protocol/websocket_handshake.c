@@ -1,3 +1,4 @@
+/* protocol/websocket_handshake - the part of protocol/websocket before the first frame (RFC 6455 section 4). */
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 

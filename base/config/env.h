@@ -11,8 +11,7 @@
 void config_env_name(const char *path, buf_t *out);
 
 /* Appends `text` with ${NAME} and ${NAME:-default} replaced, the default also for an empty variable, and
- * "$${" as
- * "${". `*replaced` says if anything was. ERR_MALFORMED or ERR_NOT_FOUND with the reason in `why`. */
+ * "$${" as "${". `*replaced` says if anything was. ERR_MALFORMED or ERR_NOT_FOUND with the reason in `why`. */
 int config_env_expand(const char *text, bool *replaced, buf_t *out, buf_t *why);
 
 /* Sets what the environment has a HEDDLE_* name for, and reports names that belong to no setting. */

@@ -1,3 +1,4 @@
+/* base/config/print - the printing part of base/config: default file, --help, Markdown, effective values. */
 #include <stdio.h>
 
 #include "base/config/env.h"

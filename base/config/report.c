@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/check.h"
 #include "base/mem.h"
 
 #define SHOWN_MAX 100u /* mistakes; a file with more is another kind of file */
@@ -24,24 +23,21 @@ void config_report_fini(config_report_t *self)
 /* Keys and values from the file are in messages, which may go to a terminal. */
 static void make_safe(char *text)
 {
-    size_t size = strlen(text);
-    if (size > TEXT_MAX)
-        text[size = TEXT_MAX] = '\0';
-    for (size_t i = 0; i < size; i++) {
-        if ((uint8_t)text[i] < 0x20 || text[i] == 0x7f)
-            text[i] = '?';
+    for (; *text; text++) {
+        if ((uint8_t)*text < 0x20 || *text == 0x7f)
+            *text = '?';
     }
 }
 
 static void add(config_report_t *self, config_origin_t origin, config_mark_t at, const char *format,
                 va_list arguments)
 {
-    char *text = NULL;
-    CHECK(vasprintf(&text, format, arguments) >= 0);
+    char text[TEXT_MAX + 1];
+    vsnprintf(text, sizeof text, format, arguments);
     make_safe(text);
     self->mistakes = mem_grow(self->mistakes, self->count + 1, sizeof *self->mistakes);
     self->mistakes[self->count] =
-        (config_mistake_t){.origin = origin, .at = at, .order = self->count, .text = text};
+        (config_mistake_t){.origin = origin, .at = at, .order = self->count, .text = mem_dup(text)};
     self->count++;
 }
 

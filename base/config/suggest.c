@@ -1,3 +1,4 @@
+/* base/config/suggest - the part of base/config that knows what a word was meant to be. */
 #include <ctype.h>
 
 #include "base/config.h"

@@ -45,7 +45,7 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
         } else if (errno == EAGAIN) {
             return;
         } else if (!is_passing(errno)) {
-            log_warn("acceptor.rest", "error=\"%s\"", strerror(errno));
+            log_warn("acceptor.resting", "err=%s", log_safe(span_str(strerror(errno))));
             rest(self);
             return;
         }

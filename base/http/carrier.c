@@ -13,7 +13,7 @@
 static void log_line(int level, const char *line)
 {
     (void)level;
-    log_debug("lws", "text=%s", log_safe(span_new(line, strcspn(line, "\n"))));
+    log_debug("http.lws", "text=%s", log_safe(span_new(line, strcspn(line, "\n"))));
 }
 
 /* Making a context touches what all contexts of the process share: the log, the plugin, OpenSSL. */

@@ -76,17 +76,25 @@ class FabricNode:
                 if envelope[0] == kind:
                     return envelope
 
+    def ask(self, kinds, *envelopes, **options):
+        """Says it again until one of these kinds comes: the first answers may be lost, as long as the relay has not
+        heard yet that we listen. (header, envelope)."""
+        self.into.rcvtimeo = 300
+        try:
+            for _ in range(int(PATIENCE / 0.3)):
+                self.send(*envelopes, **options)
+                try:
+                    header, answers = self.receive()
+                except zmq.Again:
+                    continue
+                if answers and answers[0][0] in kinds:
+                    return header, answers[0]
+        finally:
+            self.into.rcvtimeo = int(PATIENCE * 1000)
+        raise AssertionError(f"no answer to {envelopes}")
+
     def greet(self):
         """Opens the link: HELLO until WELCOME."""
-        self.into.rcvtimeo = 300
-        for _ in range(int(PATIENCE / 0.3)):
-            self.send([HELLO, VERSION, "a test", TOOL, self.cluster, "python"], ack=0)
-            try:
-                header, envelopes = self.receive()
-            except zmq.Again:
-                continue
-            if envelopes and envelopes[0][0] in (WELCOME, REFUSE):
-                self.into.rcvtimeo = int(PATIENCE * 1000)
-                self.their_session = header[2]
-                return envelopes[0]
-        raise AssertionError("no answer to HELLO")
+        header, answer = self.ask((WELCOME, REFUSE), [HELLO, VERSION, "a test", TOOL, self.cluster, "python"], ack=0)
+        self.their_session = header[2]
+        return answer

@@ -37,8 +37,7 @@ def rejected(relay, reason):
 
 
 def test_seek_is_answered(node):
-    node.send([SEEK, "heddle"], to=HELLO_ADDRESS, session=0)
-    here = node.wait(HERE)
+    _, here = node.ask((HERE,), [SEEK, "heddle"], to=HELLO_ADDRESS, session=0)
     assert here[1] == "heddle" and here[2] == "relay-1"
 
 
@@ -200,8 +199,7 @@ async def test_a_greeting_in_an_edges_name_costs_it_its_link_at_most(cluster, no
 
 def test_a_stranger_is_told_to_begin_anew(cluster, node, channel):
     before = rejected(cluster.relay, "stranger")
-    node.send([SUB, channel, "", 0, 0], seq=1, session=77)
-    assert node.wait(RESET)
+    node.ask((RESET,), [SUB, channel, "", 0, 0], seq=1, session=77)
     assert rejected(cluster.relay, "stranger") > before
 
 

@@ -13,6 +13,12 @@
  * After a tail without faults: all edges are linked, a last publication to each channel is confirmed, every
  * subscriber has heard it, and nothing is pending. In a mild run (a little loss, doubling, reordering) no link
  * goes down, nobody is told of a gap, and every publication is confirmed.
+ *
+ * What it finds was tried with faults put in, 30 seeds each. Found: repeats are published again, or not marked as
+ * such; accepted ids are not recorded; another epoch's position is taken; a dead peer's slot is used again at once;
+ * a full window resets nothing; what was missed is not sent. Not found, since it takes an exact moment or heals by a
+ * timeout: history that reaches one message too far, publications that are not sent again. Those are for the unit
+ * tests of relay/ and fabric/uplink.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -468,11 +474,13 @@ static void run(uint64_t seed, bool traced)
 static void run_old_seeds(void)
 {
     FILE *file = fopen(TEST_SOURCE_DIR "/sim/relay_seeds.txt", "r");
-    uint64_t seed;
+    char line[256];
     if (!file)
         return;
-    while (fscanf(file, "%" SCNu64 "%*[^\n]", &seed) == 1)
-        run(seed, false);
+    while (fgets(line, sizeof line, file)) {
+        if (line[0] != '#')
+            run(strtoull(line, NULL, 10), false);
+    }
     fclose(file);
 }
 

@@ -80,28 +80,6 @@ static void no_percentile_is_above_the_largest_value(void **state)
     mem_free(histogram);
 }
 
-static void a_merge_equals_adding_all_values_to_one(void **state)
-{
-    (void)state;
-    histogram_t *whole = new_histogram(), *part = new_histogram(), *other = new_histogram();
-    random_t random = {3};
-    for (unsigned i = 0; i < 1000; i++) {
-        uint64_t value = 5 + random_below(&random, 1000000), count = random_below(&random, 4);
-        histogram_add_n(whole, value, count);
-        histogram_add_n(i % 2 ? part : other, value, count);
-    }
-    histogram_t *empty = new_histogram();
-    histogram_merge(part, empty);
-    histogram_merge(part, other);
-    assert_memory_equal(part, whole, sizeof *whole);
-    histogram_merge(empty, whole);
-    assert_memory_equal(empty, whole, sizeof *whole);
-    mem_free(whole);
-    mem_free(part);
-    mem_free(other);
-    mem_free(empty);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,7 +88,6 @@ int main(void)
         cmocka_unit_test(the_error_is_below_a_sixteenth),
         cmocka_unit_test(the_edges_of_every_power_of_two_have_buckets),
         cmocka_unit_test(no_percentile_is_above_the_largest_value),
-        cmocka_unit_test(a_merge_equals_adding_all_values_to_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

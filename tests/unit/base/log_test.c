@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -21,12 +22,14 @@ enum { AUTO, TEXT, JSON };
 static int saved_stderr = -1;
 static int capture = -1;
 
-/* Standard error goes to memory from here on. */
+/* Standard error goes to memory from here on. O_APPEND, because the kernel keeps the place of each write(2) of
+ * several threads apart in files and pipes, but not in a memfd. */
 static void begin_capture(void)
 {
     saved_stderr = dup(STDERR_FILENO);
     capture = memfd_create("log", 0);
     assert_true(capture >= 0);
+    assert_int_equal(fcntl(capture, F_SETFL, O_APPEND), 0);
     dup2(capture, STDERR_FILENO);
 }
 

@@ -298,6 +298,18 @@ static void a_node_that_did_not_run_blames_nobody(void **state)
     assert_int_equal(world->edge.downs + world->relay.downs, 0);
 }
 
+/* As when a machine sleeps: nobody has said anything, and nobody was there to hear it. */
+static void nodes_that_did_not_run_together_are_still_linked(void **state)
+{
+    world_t *world = *state;
+    run(world, 10 * MS);
+    world->edge.port.stalled = world->relay.port.stalled = true;
+    run(world, 20 * SECOND);
+    world->edge.port.stalled = world->relay.port.stalled = false;
+    run(world, 10 * SECOND);
+    assert_int_equal(world->edge.downs + world->relay.downs, 0);
+}
+
 /* What waited in the sockets is heard before the node looks at the time: then the pause must not count twice. */
 static void a_stall_does_not_make_the_next_silence_unnoticed(void **state)
 {
@@ -544,6 +556,7 @@ int main(void)
         TEST(a_link_that_was_lost_is_made_anew_when_the_way_is_free),
         TEST(a_node_that_closes_says_so_and_takes_nothing_any_more),
         TEST(a_node_that_did_not_run_blames_nobody),
+        TEST(nodes_that_did_not_run_together_are_still_linked),
         TEST(a_stall_does_not_make_the_next_silence_unnoticed),
         TEST(a_reset_takes_the_link_down_on_both_sides_and_it_comes_again),
         TEST(a_reset_that_is_lost_is_told_when_the_other_side_next_says_anything),

@@ -129,7 +129,8 @@ static void confirm(uint64_t counter, uint64_t offset)
 
 /* --- the edge --- */
 
-/* What became of a publication or a question. */
+/* What became of a publication or a question. Static in each test, since it outlives the test: what is pending is told
+ * when the uplink goes. */
 typedef struct outcome {
     unsigned calls;
     int err;
@@ -214,7 +215,7 @@ static int tear_down(void **state)
 static void a_publication_is_confirmed_with_its_position(void **state)
 {
     (void)state;
-    outcome_t outcome = {0};
+    static outcome_t outcome;
     assert_int_equal(publish("hello", &outcome), OK);
     assert_int_equal(outcome.calls, 0); /* never within the call */
     run(10 * MS);
@@ -233,7 +234,7 @@ static void a_publication_is_confirmed_with_its_position(void **state)
 static void an_answer_counts_once(void **state)
 {
     (void)state;
-    outcome_t outcome = {0};
+    static outcome_t outcome;
     assert_int_equal(publish("hello", &outcome), OK);
     run(10 * MS);
     confirm(world.relay.last, 42);
@@ -292,8 +293,8 @@ static void publications_wait_while_no_relay_is_there(void **state)
 static void publications_time_out_in_order_when_nobody_answers(void **state)
 {
     (void)state;
-    outcome_t first = {0};
-    outcome_t second = {0};
+    static outcome_t first;
+    static outcome_t second;
     assert_int_equal(publish("a", &first), OK);
     run(SECOND);
     assert_int_equal(publish("b", &second), OK);
@@ -315,7 +316,7 @@ static void publications_time_out_in_order_when_nobody_answers(void **state)
 static void unanswered_publications_are_sent_again_to_a_restarted_relay_in_order(void **state)
 {
     (void)state;
-    outcome_t outcomes[20] = {{0}};
+    static outcome_t outcomes[20];
     for (int i = 0; i < 10; i++)
         assert_int_equal(publish("a", &outcomes[i]), OK);
     run(10 * MS);
@@ -412,11 +413,30 @@ static void what_does_not_fit_into_the_window_goes_later_and_in_order(void **sta
     assert_int_equal(world.relay.disorder + world.relay.repeats, 0);
 }
 
+static void a_small_publication_does_not_overtake_a_large_one_that_waits(void **state)
+{
+    (void)state;
+    virtual_edge_stop(&world.edge);
+    virtual_edge_options_t options = VIRTUAL_EDGE_DEFAULT;
+    options.link.window = 100 * 1024;
+    virtual_edge_start(&world.edge, &world.fabric, &options);
+    assert_true(virtual_fabric_run_until(&world.fabric, virtual_edge_is_linked, &world.edge, SECOND));
+    char text[60001];
+    memset(text, 'x', 60000);
+    text[60000] = '\0';
+    assert_int_equal(publish(text, NULL), OK);
+    assert_int_equal(publish(text, NULL), OK); /* does not fit */
+    assert_int_equal(publish("small", NULL), OK);
+    run(SECOND);
+    assert_int_equal(world.relay.publications, 3);
+    assert_int_equal(world.relay.disorder, 0);
+}
+
 static void a_publisher_that_is_gone_is_not_called(void **state)
 {
     (void)state;
-    outcome_t gone = {0};
-    outcome_t other = {0};
+    static outcome_t gone;
+    static outcome_t other;
     assert_int_equal(publish("a", &gone), OK);
     assert_int_equal(publish("b", &other), OK);
     uplink_forget(world.edge.uplink, &gone);
@@ -432,8 +452,8 @@ static void a_publisher_that_is_gone_is_not_called(void **state)
 static void what_is_pending_at_the_end_is_told(void **state)
 {
     (void)state;
-    outcome_t publication = {0};
-    outcome_t question = {0};
+    static outcome_t publication;
+    static outcome_t question;
     assert_int_equal(publish("a", &publication), OK);
     assert_int_equal(ask(&question), OK);
     virtual_edge_stop(&world.edge);
@@ -454,7 +474,7 @@ static void publish_again(void *user, int err, position_t position)
 static void a_publisher_may_publish_from_its_answer(void **state)
 {
     (void)state;
-    outcome_t outcome = {0};
+    static outcome_t outcome;
     second_try = (outcome_t){0};
     const publication_t publication = {.channel = SPAN("chat"), .payload = SPAN("first")};
     assert_int_equal(
@@ -531,7 +551,7 @@ static void what_a_relay_should_not_say_is_passed_over(void **state)
     say((envelope_t){.kind = KIND_SUB, .sub = {SPAN("chat"), SPAN(""), 0, 0}});
     say((envelope_t){.kind = KIND_PUB_OK, .pub_ok = {1, SPAN("12345678"), 1}}); /* no epoch */
     say((envelope_t){.kind = KIND_ANSWER, .answer = {99, 0, {0}}});
-    outcome_t outcome = {0};
+    static outcome_t outcome;
     assert_int_equal(publish("a", &outcome), OK);
     run(10 * MS);
     say((envelope_t){.kind = KIND_PUB_OK, .pub_ok = {1, SPAN("1234"), 1}});
@@ -548,8 +568,8 @@ static void what_a_relay_should_not_say_is_passed_over(void **state)
 static void a_question_gets_the_answer_with_its_number(void **state)
 {
     (void)state;
-    outcome_t first = {0};
-    outcome_t second = {0};
+    static outcome_t first;
+    static outcome_t second;
     assert_int_equal(ask(&first), OK);
     assert_int_equal(ask(&second), OK);
     run(10 * MS);
@@ -568,7 +588,7 @@ static void a_question_gets_the_answer_with_its_number(void **state)
 static void a_question_without_an_answer_times_out(void **state)
 {
     (void)state;
-    outcome_t outcome = {0};
+    static outcome_t outcome;
     assert_int_equal(ask(&outcome), OK);
     run(UPLINK_ASK_TIMEOUT_US - MS);
     assert_int_equal(outcome.calls, 0);
@@ -580,7 +600,7 @@ static void a_question_without_an_answer_times_out(void **state)
 static void a_question_without_a_relay_is_refused_at_once(void **state)
 {
     (void)state;
-    outcome_t outcome = {0};
+    static outcome_t outcome;
     assert_int_equal(ask(&outcome), ERR_UNAVAILABLE);
     assert_int_equal(outcome.calls, 0);
 }
@@ -657,6 +677,7 @@ int main(void)
         LINKED(too_many_unanswered_publications_are_refused_until_there_is_room),
         LINKED(too_many_unanswered_bytes_are_refused_as_well),
         LINKED(what_does_not_fit_into_the_window_goes_later_and_in_order),
+        LINKED(a_small_publication_does_not_overtake_a_large_one_that_waits),
         LINKED(a_publisher_that_is_gone_is_not_called),
         LINKED(what_is_pending_at_the_end_is_told),
         LINKED(a_publisher_may_publish_from_its_answer),

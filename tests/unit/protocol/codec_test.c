@@ -21,7 +21,8 @@ static void an_integer_is_read_as_it_was_written(void **state)
     for (size_t i = 0; i < COUNT(values); i++) {
         buf_t out = {0};
         codec_write_uint(&out, values[i]);
-        codec_write_uint_wide(&out, values[i]);
+        codec_put_uint_wide(buf_reserve(&out, 9), values[i]);
+        buf_advance(&out, 9);
         span_t rest = buf_span(&out);
         uint64_t narrow = ~values[i], wide = ~values[i];
         assert_int_equal(codec_read_uint(&rest, &narrow), OK);
@@ -263,20 +264,6 @@ static void an_array_claims_no_more_items_than_there_are_bytes(void **state)
     assert_int_equal(codec_read_array(&rest, &count), ERR_TRUNCATED);
 }
 
-static void a_wide_integer_is_changed_in_place(void **state)
-{
-    (void)state;
-    buf_t out = {0};
-    uint64_t value = 0;
-    codec_write_uint_wide(&out, 1);
-    codec_patch_uint_wide(out.data, 0x0123456789abcdefu);
-    span_t rest = buf_span(&out);
-    assert_int_equal(rest.size, 9);
-    assert_int_equal(codec_read_uint(&rest, &value), OK);
-    assert_true(value == 0x0123456789abcdefu);
-    buf_fini(&out);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,7 +281,6 @@ int main(void)
         cmocka_unit_test(arrays_with_nothing_in_them_do_not_count_as_depth),
         cmocka_unit_test(a_list_is_handed_out_as_its_bytes),
         cmocka_unit_test(an_array_claims_no_more_items_than_there_are_bytes),
-        cmocka_unit_test(a_wide_integer_is_changed_in_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -346,19 +346,6 @@ static void a_header_comes_back_behind_its_topic(void **state)
     assert_memory_equal(&got, &some, sizeof got);
 }
 
-static void an_acknowledgement_is_renewed_in_place(void **state)
-{
-    (void)state;
-    uint8_t out[LINK_PREFIX_SIZE];
-    link_header_t got, want = some;
-    uint64_t topic;
-    link_header_write(out, 1, &some);
-    link_header_patch_ack(out, want.ack_session = 77, want.ack = UINT64_MAX);
-    span_t rest = span_new(out, sizeof out);
-    assert_int_equal(link_header_read(&rest, &topic, &got), OK);
-    assert_memory_equal(&got, &want, sizeof got);
-}
-
 static void a_header_that_is_cut_anywhere_is_truncated(void **state)
 {
     (void)state;
@@ -429,7 +416,6 @@ int main(void)
         cmocka_unit_test(any_bytes_are_read_to_an_end),
         cmocka_unit_test(kinds_have_names_and_know_their_layer),
         cmocka_unit_test(a_header_comes_back_behind_its_topic),
-        cmocka_unit_test(an_acknowledgement_is_renewed_in_place),
         cmocka_unit_test(a_header_that_is_cut_anywhere_is_truncated),
         cmocka_unit_test(a_header_may_be_narrow_and_may_have_more_fields),
         cmocka_unit_test(a_header_of_another_version_is_known_whatever_follows),

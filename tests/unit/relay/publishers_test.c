@@ -116,6 +116,15 @@ static void a_silent_node_is_forgotten_after_a_minute(void **state)
     assert_int_equal(offset_of(*state, BOB, 1), 0);
 }
 
+static void a_node_that_was_forgotten_starts_anew(void **state)
+{
+    record(*state, ALICE, 1, NOW);
+    relay_publishers_sweep(*state, NOW + PUBLISHER_IDLE_US);
+    record(*state, ALICE, 2, NOW + PUBLISHER_IDLE_US);
+    assert_int_equal(offset_of(*state, ALICE, 1), 0);
+    assert_int_equal(offset_of(*state, ALICE, 2), 20);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -127,6 +136,7 @@ int main(void)
         TEST(counters_may_come_out_of_order_and_with_holes),
         TEST(a_late_one_finds_its_place_also_when_the_ring_has_gone_round),
         TEST(a_silent_node_is_forgotten_after_a_minute),
+        TEST(a_node_that_was_forgotten_starts_anew),
     };
     return cmocka_run_group_tests_name("relay/publishers", tests, NULL, NULL);
 }
