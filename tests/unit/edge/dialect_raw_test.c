@@ -485,7 +485,7 @@ static void recalled(uint64_t offset, bool complete, unsigned count, const char 
                                       .epoch = SPAN(EPOCH),
                                       .offset = offset - count + 1 + i,
                                       .client = span_str(client),
-                                      .payload = span_new("6789" + i, 1)}};
+                                      .payload = span_new(&"6789"[i], 1)}};
         envelope_encode(&messages, &message);
     }
     recall_write(&items, &(recall_t){{.epoch = EPOCH, .offset = offset}, complete, buf_span(&messages)},
