@@ -13,6 +13,7 @@
 #include "base/http/acceptor.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "edge/client_address.h"
 
 /* What the kernel holds for a client that doesn't read; it would grow to 4 MiB by itself, and hide for long
  * that a client is slow. Accepted sockets inherit it. */
@@ -30,6 +31,8 @@ static const config_row_t rows[] = {
      .help =
          "Web pages that may connect, as origins; a star stands for any run of letters; empty: only pages "
          "of the host that they connect to."},
+    {ROW(trusted_proxies), .type = CONFIG_LIST, .check = edge_network_check, .example = "[\"10.0.0.0/8\"]",
+     .help = "Proxies whose X-Forwarded-For is believed: addresses and networks; empty: none."},
     {ROW(max_connections), .type = CONFIG_COUNT, .fallback = "100000", .min = 1,
      .help = "WebSocket clients of the whole process; who comes above is answered 503."},
 };
@@ -224,8 +227,10 @@ static int judge(edge_listener_t *self, int fd, const http_head_t *head, edge_se
         *why = "too many connections";
         return 503;
     }
+    char client[CLIENT_ADDRESS_SIZE];
     peer_of(fd, peer);
-    return self->options.admit(self->options.context, head, peer, session, subprotocol, why);
+    edge_client_address(&self->options.config->trusted_proxies, head, peer, client);
+    return self->options.admit(self->options.context, head, client, session, subprotocol, why);
 }
 
 static void upgrade(edge_listener_t *self, int fd, const http_head_t *head, span_t early)

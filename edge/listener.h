@@ -25,6 +25,7 @@
 typedef struct edge_listen_config {
     char *address;                 /* "127.0.0.1:8000" */
     config_list_t allowed_origins; /* whole origins; a star stands for any run of letters */
+    config_list_t trusted_proxies; /* addresses and networks whose X-Forwarded-For is believed */
     uint64_t max_connections;      /* of the process; above: 503 */
 } edge_listen_config_t;
 
@@ -34,7 +35,7 @@ typedef struct edge_listener edge_listener_t;
 
 /* What a request wants that passed all checks of the protocol. Fills `session` and the subprotocol to answer
  * with (NULL = none), returns 101; or returns the HTTP status to refuse with, and a sentence in *why. `peer`
- * is the client's address as text. */
+ * is the client's address as text, also behind trusted proxies. */
 typedef int edge_admit_fn(void *context, const http_head_t *head, const char *peer, edge_session_t **session,
                           const char **subprotocol, const char **why);
 

@@ -266,10 +266,16 @@ static void woken(uv_async_t *handle)
 
 /* --- opening --- */
 
+static void log_admitted(const edge_session_t *session, const char *peer)
+{
+    char id[EDGE_CLIENT_ID_SIZE + 1];
+    log_debug("session.admitted", "client=%s dialect=%s address=%s", edge_session_id(session, id),
+              session->dialect->name, peer);
+}
+
 static int admit(void *context, const http_head_t *head, const char *peer, edge_session_t **session,
                  const char **subprotocol, const char **why)
 {
-    (void)peer;
     edge_worker_t *self = context;
     if (self->private->state != SERVING) {
         *why = "this edge is stopping";
@@ -277,6 +283,8 @@ static int admit(void *context, const http_head_t *head, const char *peer, edge_
     }
     for (size_t i = 0; i < EDGE_DIALECTS; i++) {
         int status = edge_dialects[i]->admit(self, head, session, subprotocol, why);
+        if (status == 101)
+            log_admitted(*session, peer);
         if (status)
             return status;
     }

@@ -250,11 +250,16 @@ int http_head_parse_answer(span_t bytes, http_head_t *out, int *status)
     return parse(bytes, out, status);
 }
 
+bool http_field_is(const http_field_t *self, const char *name)
+{
+    return same_letters(self->name, name);
+}
+
 size_t http_head_get(const http_head_t *self, const char *name, span_t *value)
 {
     size_t found = 0;
     for (size_t i = 0; i < self->count; i++) {
-        if (!same_letters(self->fields[i].name, name))
+        if (!http_field_is(&self->fields[i], name))
             continue;
         if (found++ == 0 && value)
             *value = self->fields[i].value;

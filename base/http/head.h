@@ -37,6 +37,9 @@ int http_head_parse_answer(span_t bytes, http_head_t *out, int *status);
 /* How often the field is there; the first one's value in `value` (may be NULL). `name` in lower case. */
 size_t http_head_get(const http_head_t *self, const char *name, span_t *value);
 
+/* Has the field this name (in lower case)? For walks over all fields. */
+bool http_field_is(const http_field_t *self, const char *name);
+
 /* Does a comma-separated field (all occurrences) hold the token, letter case aside? */
 bool http_head_has_token(const http_head_t *self, const char *name, const char *token);
 

@@ -91,6 +91,15 @@ def test_the_clients_address_is_passed_on_and_refusals_come_through(proxied):
         assert client.status() == 403
 
 
+@pytest.mark.parametrize("name", PROXIES)
+def test_an_edge_knows_the_client_behind_a_proxy_that_it_trusts(name, make_cluster, tmp_path):
+    cluster = make_cluster(edge={"listen": {"trusted_proxies": ["127.0.0.0/8"]}, "log": {"level": "debug"}})
+    with PROXIES[name](cluster.edges, tmp_path) as proxy, Bytes(proxy.port) as client:
+        client.send(upgrade("/ws/x", x_forwarded_for="192.0.2.7"))
+        assert client.status() == 101
+        wait_until(lambda: any("192.0.2.7" in edge.log() for edge in cluster.edges), "an edge logs the address")
+
+
 def test_a_page_of_the_proxys_host_may_connect(proxied):
     """Host has to come through, as Origin is compared with it."""
     _, proxy = proxied
