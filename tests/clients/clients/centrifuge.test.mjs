@@ -203,7 +203,7 @@ test('presence and its stats tell the clients of both edges', async () => {
 });
 
 test('what is not there is told as not available', async () => {
-  const channel = room();
+  const channel = `nohistory:${room()}`;
   const client = await connect(one);
   const subscription = await subscribe(client, channel);
   await assert.rejects(subscription.history({limit: 1}), {code: 108});
@@ -211,7 +211,7 @@ test('what is not there is told as not available', async () => {
 });
 
 test('after unsubscribe nothing comes, and subscribing again works', async () => {
-  const channel = room();
+  const channel = `nohistory:${room()}`;
   const client = await connect(one);
   const subscription = await subscribe(client, channel);
   subscription.unsubscribe();
