@@ -30,6 +30,7 @@ struct edge_conn {
     websocket_reader_t reader;
     uint64_t second;   /* of the loop's time, in which `controls` came */
     uint32_t controls; /* pings and pongs */
+    int fd;            /* the wsi's, which costs a call to ask for: one for each message of each client */
     bool paused;
     bool deaf; /* what comes in is thrown away: the client has closed, broke the protocol, or the session is
                   done */
@@ -144,7 +145,7 @@ static void linger(edge_conn_t *self)
 {
     edge_server_t *server = self->server;
     self->deaf = true;
-    shutdown(lws_get_socket_fd(self->wsi), SHUT_WR);
+    shutdown(self->fd, SHUT_WR);
     edge_conn_resume(self);
     self->deadline_us = clock_now_us() + LINGER_US;
     list_append(&server->lingering, &self->leaving);
@@ -167,7 +168,7 @@ long edge_conn_write(edge_conn_t *self, const void *data, size_t size)
 {
     ssize_t written;
     do
-        written = send(lws_get_socket_fd(self->wsi), data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        written = send(self->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (written < 0 && errno == EINTR);
     if (written >= 0)
         return written;
@@ -204,6 +205,7 @@ static edge_conn_t *conn_new(edge_server_t *server, struct lws *wsi, edge_sessio
     self->server = server;
     self->session = session;
     self->wsi = wsi;
+    self->fd = lws_get_socket_fd(wsi);
     websocket_reader_init(&self->reader, &server->limits, true);
     lws_set_opaque_user_data(wsi, self);
     server->count++;
