@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "fabric/endpoint.h"
 #include "fabric/sockets.h"
 
 struct cli_tool {
@@ -126,7 +127,7 @@ static void turn(void *context, uint64_t now_us)
 
 static int open_sockets(cli_tool_t *self, buf_t *why)
 {
-    int err = sockets_check_address(self->options.relay, why);
+    int err = endpoint_check_connect(self->options.relay, why);
     if (err)
         return err;
     char *addresses[] = {(char *)self->options.relay};
@@ -150,7 +151,6 @@ int cli_tool_open(cli_tool_t **out, const cli_tool_options_t *options, const cli
         .name = "tool",
         .cluster = options->cluster ? options->cluster : "heddle",
         .role = ROLE_TOOL,
-        .seeks = 1,
         .link = LINK_SETTINGS_DEFAULT,
         .events = &node_events,
         .context = self,

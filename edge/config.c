@@ -1,7 +1,7 @@
 #include "edge/config.h"
 
 #include "base/err.h"
-#include "fabric/sockets.h"
+#include "fabric/endpoint.h"
 
 #define KIB UINT64_C(1024)
 #define MIB (1024 * KIB)
@@ -15,8 +15,9 @@ static const config_row_t top_rows[] = {
      .type = CONFIG_LIST,
      .offset = offsetof(edge_top_config_t, relays),
      .fallback = "[\"tcp://127.0.0.1:7700\"]",
-     .check = sockets_check_address,
-     .help = "The relays, as they listen."},
+     .check = endpoint_check_connect,
+     .help = "The relays: tcp://HOST:PORT or ipc://PATH as they listen, or dns://NAME:PORT for all addresses "
+             "that a name has, asked for every 5 s."},
     {.key = "workers",
      .type = CONFIG_COUNT,
      .offset = offsetof(edge_top_config_t, workers),

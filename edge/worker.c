@@ -305,7 +305,6 @@ static void open_fabric(edge_worker_t *self)
         .name = self->config->node.name,
         .cluster = self->config->node.cluster,
         .role = ROLE_EDGE,
-        .seeks = self->config->top.relays.count,
         .link = LINK_SETTINGS_DEFAULT,
         .events = &node_events,
         .context = self,

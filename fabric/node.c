@@ -207,6 +207,15 @@ void node_set_namespaces(node_t *self, span_t list)
 
 /* --- seeking --- */
 
+void node_set_expected(node_t *self, size_t relays, uint64_t now_us)
+{
+    if (relays == 0)
+        self->seek_at = UINT64_MAX;
+    else if (relays > self->options.seeks)
+        self->seek_at = now_us;
+    self->options.seeks = relays;
+}
+
 /* A message of one envelope outside of any link. */
 static void send_loose(node_t *self, uint64_t topic, const envelope_t *envelope)
 {
@@ -337,6 +346,14 @@ static void drop(node_t *self, int err, const link_header_t *header)
     }
 }
 
+/* Its own address may stand among those that it connects to: then its questions come back. */
+static bool is_echo(const node_t *self, const link_header_t *header, span_t rest)
+{
+    envelope_t envelope;
+    return header->source == self->identity.id && header->seq == 0 &&
+           envelope_decode(&rest, &envelope) == OK && envelope.kind == KIND_SEEK;
+}
+
 void node_receive(node_t *self, span_t message, uint64_t now_us)
 {
     uint64_t topic;
@@ -349,6 +366,8 @@ void node_receive(node_t *self, span_t message, uint64_t now_us)
         drop(self, err, &header);
         return;
     }
+    if (is_echo(self, &header, message))
+        return;
     if (header.source == self->identity.id || header.source == 0) {
         self->counts.impostors++;
         log_warn("node.impostor", "id=%016" PRIx64, header.source);

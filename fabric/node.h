@@ -59,6 +59,9 @@ uint64_t node_id(const node_t *self);
 /* The lists that WELCOME carries; copied. For a node that accepts. */
 void node_set_namespaces(node_t *self, span_t list);
 
+/* node_options.seeks from now on. */
+void node_set_expected(node_t *self, size_t relays, uint64_t now_us);
+
 /* One message off the fabric, whole. */
 void node_receive(node_t *self, span_t message, uint64_t now_us);
 

@@ -3,13 +3,14 @@
 #include <czmq.h>
 #include <stdio.h>
 
-#include "base/address.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "fabric/addresses.h"
+#include "fabric/endpoint.h"
 #include "protocol/limits.h"
 
 /* How long one turn takes messages: what they brought must get its chance to leave before more comes in, or
@@ -42,6 +43,8 @@ struct sockets {
     zsock_t *pub;              /* owned */
     void *sub_handle;          /* of libzmq, for the hot path */
     void *pub_handle;
+    addresses_t *addresses; /* owned; of the relays to connect to. NULL = none */
+    size_t expected;        /* as many as node has been told of */
     uint16_t port;
     node_t *node; /* borrowed */
     uv_poll_t sub_poll, pub_poll;
@@ -52,56 +55,6 @@ struct sockets {
     bool started, closed;
     int open_handles;
 };
-
-/* --- addresses --- */
-
-/* Splits "tcp://host:port"; other transports have no port. */
-static bool split_port(const char *address, size_t *host_size, unsigned *port)
-{
-    const char *colon = strrchr(address, ':');
-    char *end;
-    if (!colon || colon[1] < '0' || colon[1] > '9')
-        return false;
-    unsigned long number = strtoul(colon + 1, &end, 10);
-    if (*end || number > 65534) /* the PUB socket is one above */
-        return false;
-    *host_size = (size_t)(colon - address);
-    *port = (unsigned)number;
-    return true;
-}
-
-int sockets_check_address(const char *text, buf_t *why)
-{
-    size_t host;
-    unsigned port;
-    if (strncmp(text, "ipc://", 6) == 0 && text[6])
-        return OK;
-    if (strncmp(text, "tcp://", 6) == 0 && split_port(text, &host, &port) && host > 6)
-        return OK;
-    buf_append_str(why, "expected tcp://host:port (the port above is used, too) or ipc://path");
-    return ERR_MALFORMED;
-}
-
-bool sockets_is_local(const char *address)
-{
-    if (strncmp(address, "tcp://", 6) == 0)
-        return address_is_loopback(address + 6);
-    return strncmp(address, "ipc://", 6) == 0;
-}
-
-/* Where the PUB socket of that address is. */
-static char *deliveries_of(const char *address, buf_t *out)
-{
-    size_t host;
-    unsigned port;
-    buf_clear(out);
-    if (strncmp(address, "tcp://", 6) == 0 && split_port(address, &host, &port))
-        buf_printf(out, "%.*s:%u", (int)host, address, port + 1);
-    else
-        buf_printf(out, "%s.deliveries", address);
-    buf_text(out);
-    return (char *)out->data;
-}
 
 /* --- opening --- */
 
@@ -159,7 +112,7 @@ static int bind_pair(sockets_t *self, const char *address, buf_t *scratch)
 {
     if (zmq_bind(self->sub_handle, address))
         return ERR_IO;
-    if (zmq_bind(self->pub_handle, deliveries_of(address, scratch)) == 0)
+    if (zmq_bind(self->pub_handle, endpoint_deliveries(address, scratch)) == 0)
         return OK;
     int cause = errno;
     zmq_unbind(self->sub_handle, address);
@@ -189,31 +142,54 @@ static int bind_sockets(sockets_t *self, buf_t *why)
 {
     buf_t scratch = {0};
     size_t host;
-    unsigned port = 1;
-    bool tcp = split_port(self->options.bind, &host, &port);
+    uint16_t port = 1;
+    bool tcp = endpoint_split(self->options.bind, &host, &port);
     int err =
         tcp && port == 0 ? bind_any(self, host, &scratch) : bind_pair(self, self->options.bind, &scratch);
     if (err)
         buf_printf(why, "cannot listen on %s: %s", self->options.bind, zmq_strerror(errno));
     else if (tcp && port)
-        self->port = (uint16_t)port;
+        self->port = port;
     buf_fini(&scratch);
     return err;
 }
 
-static int connect_sockets(sockets_t *self, const config_list_t *addresses, buf_t *why)
+/* Who accepts only listens to its peers: their SUB sockets connect to its PUB themselves. */
+static int connect_to(void *context, const char *address)
 {
+    sockets_t *self = context;
     buf_t scratch = {0};
-    int err = OK;
-    for (size_t i = 0; !err && i < addresses->count; i++) {
-        const char *address = addresses->items[i];
-        if (zmq_connect(self->pub_handle, address) ||
-            zmq_connect(self->sub_handle, deliveries_of(address, &scratch))) {
-            buf_printf(why, "cannot connect to %s: %s", address, zmq_strerror(errno));
-            err = ERR_IO;
-        }
+    int failed = zmq_connect(self->sub_handle, endpoint_deliveries(address, &scratch));
+    if (!failed && !self->options.accepts) {
+        failed = zmq_connect(self->pub_handle, address);
+        int cause = errno;
+        if (failed)
+            zmq_disconnect(self->sub_handle, buf_text(&scratch));
+        errno = cause;
     }
     buf_fini(&scratch);
+    return failed ? ERR_IO : OK;
+}
+
+static void disconnect_from(void *context, const char *address)
+{
+    sockets_t *self = context;
+    buf_t scratch = {0};
+    zmq_disconnect(self->sub_handle, endpoint_deliveries(address, &scratch));
+    if (!self->options.accepts)
+        zmq_disconnect(self->pub_handle, address);
+    buf_fini(&scratch);
+}
+
+static int open_addresses(sockets_t *self, const config_list_t *list, buf_t *why)
+{
+    const addresses_options_t options = {
+        .list = list, .came = connect_to, .gone = disconnect_from, .context = self};
+    self->addresses = addresses_new(&options);
+    const char *failed;
+    int err = addresses_start(self->addresses, &failed);
+    if (err)
+        buf_printf(why, "cannot connect to %s: %s", failed, zmq_strerror(errno));
     return err;
 }
 
@@ -227,7 +203,7 @@ int sockets_open(sockets_t **out, const sockets_options_t *options, buf_t *why)
     make_sockets(self);
     int err = self->options.bind ? bind_sockets(self, why) : OK;
     if (!err && options->connect)
-        err = connect_sockets(self, options->connect, why);
+        err = open_addresses(self, options->connect, why);
     if (err)
         sockets_destroy(&self);
     *out = self;
@@ -272,9 +248,29 @@ static void timer_turn(uv_timer_t *handle) /* wakes the loop, the work is done i
     sockets_wake(handle->data);
 }
 
+/* Relays come and go with their addresses, and the node is to know how many to look for. */
+static void follow_addresses(sockets_t *self, uint64_t now_us)
+{
+    if (!self->addresses)
+        return;
+    addresses_tick(self->addresses, self->check.loop, now_us);
+    size_t count = addresses_count(self->addresses);
+    if (count == self->expected)
+        return;
+    self->expected = count;
+    node_set_expected(self->node, count, now_us);
+}
+
+static uint64_t next_due(const sockets_t *self)
+{
+    uint64_t of_node = node_due(self->node);
+    uint64_t of_addresses = self->addresses ? addresses_due(self->addresses) : UINT64_MAX;
+    return of_node < of_addresses ? of_node : of_addresses;
+}
+
 static void schedule(sockets_t *self, uint64_t now_us)
 {
-    uint64_t due = node_due(self->node);
+    uint64_t due = next_due(self);
     uint64_t wait_us = due > now_us ? due - now_us : 0;
     uv_timer_start(&self->timer, timer_turn, (wait_us + CLOCK_MS - 1) / CLOCK_MS, 0);
     if (self->readable)
@@ -290,6 +286,7 @@ static void check_turn(uv_check_t *handle)
     bool ready = !self->options.begin || self->options.begin(self->options.context, now_us);
     if (ready && self->readable)
         drain(self, now_us);
+    follow_addresses(self, now_us);
     if (now_us >= node_due(self->node))
         node_tick(self->node, now_us);
     if (self->options.turn)
@@ -388,6 +385,8 @@ void sockets_close(sockets_t *self)
     if (self->closed)
         return;
     self->closed = true;
+    if (self->addresses)
+        addresses_close(self->addresses);
     if (!self->started)
         return;
     uv_close((uv_handle_t *)&self->sub_poll, handle_closed);
@@ -404,6 +403,7 @@ void sockets_destroy(sockets_t **self_p)
         return;
     *self_p = NULL;
     CHECK(self->open_handles == 0);
+    addresses_destroy(&self->addresses);
     zsock_destroy(&self->sub);
     zsock_destroy(&self->pub);
     mem_free((char *)self->options.bind);

@@ -8,6 +8,9 @@
  * that there is something; uv_check takes messages until there is none or its time is over, and an idle handle
  * keeps the loop turning while there is more (docs/decisions/0004). Subscribed to: the node's own id, and the
  * hello address if it accepts.
+ *
+ * A node that accepts connects to its peers' deliveries only, since they connect to its own themselves: each must
+ * list the other. An address of its own among them does no harm.
  */
 #ifndef HEDDLE_FABRIC_SOCKETS_H
 #define HEDDLE_FABRIC_SOCKETS_H
@@ -23,7 +26,7 @@ typedef struct sockets sockets_t;
 typedef struct sockets_options {
     const char *bind; /* "tcp://127.0.0.1:7700": the SUB socket there, the PUB socket one port above; NULL =
                          none. Port 0: any two free ports next to each other */
-    const config_list_t *connect; /* relays' addresses as they bind them; may be NULL */
+    const config_list_t *connect; /* where relays listen, checked by endpoint_check_connect; may be NULL */
     uint64_t node_id;
     bool accepts;
     /* Once a turn, both may be NULL. Before what came in is handled; false: there is enough to do, leave it for the
@@ -37,7 +40,8 @@ typedef struct sockets_options {
 /* ERR_MALFORMED (an address), ERR_IO (bind); a sentence for people in `why`. */
 int sockets_open(sockets_t **out, const sockets_options_t *options, buf_t *why);
 
-/* Starts the node's turns in the loop. Borrows node until close. */
+/* Starts the node's turns in the loop, and the lookups of names to connect to; the node is told how many
+ * relays to expect (node_set_expected). Borrows node until close. */
 int sockets_start(sockets_t *self, uv_loop_t *loop, node_t *node);
 
 /* node_events.send: OK, or ERR_AGAIN when the pipe is full. */
@@ -51,11 +55,5 @@ void sockets_wake(sockets_t *self);
 
 void sockets_close(sockets_t *self);
 void sockets_destroy(sockets_t **self_p);
-
-/* For config tables: is it "tcp://host:port" (or ipc://)? */
-int sockets_check_address(const char *text, buf_t *why);
-
-/* Of an address to bind: can none but this machine reach it? Names of hosts and interfaces count as reachable. */
-bool sockets_is_local(const char *address);
 
 #endif

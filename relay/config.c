@@ -1,7 +1,7 @@
 #include "relay/config.h"
 
 #include "base/err.h"
-#include "fabric/sockets.h"
+#include "fabric/endpoint.h"
 
 static const config_row_t node_rows[] = {
     NODE_CONFIG_ROWS(
@@ -14,7 +14,7 @@ static const config_row_t listen_rows[] = {
      .type = CONFIG_TEXT,
      .offset = offsetof(relay_listen_config_t, address),
      .fallback = "tcp://127.0.0.1:7700",
-     .check = sockets_check_address,
+     .check = endpoint_check_listen,
      .help = "Where nodes connect; deliveries leave one port above."},
 };
 
@@ -26,14 +26,6 @@ static const config_row_t fabric_rows[] = {
      .help = "Lets listen.address be one that other machines reach; whoever reaches it can read and publish "
              "everything, so the network must be yours alone."},
 };
-
-/* Members and hops are in the protocol already; a mesh of relays is not. */
-static int check_peer(const char *text, buf_t *why)
-{
-    (void)text;
-    buf_append_str(why, "this version runs one relay a cluster; leave the list empty");
-    return ERR_UNAVAILABLE;
-}
 
 static const config_row_t namespace_rows[] = {
     {.key = "history.size",
@@ -73,8 +65,8 @@ static const config_row_t top_rows[] = {
     {.key = "peers",
      .type = CONFIG_LIST,
      .offset = offsetof(relay_top_config_t, peers),
-     .check = check_peer,
-     .help = "Other relays of the cluster; not in this version: empty."},
+     .check = endpoint_check_connect,
+     .help = "The other relays, as an edge lists them; each must list the others, and may list itself."},
     {.key = "namespaces",
      .type = CONFIG_SECTIONS,
      .offset = offsetof(relay_top_config_t, namespaces),
@@ -166,7 +158,7 @@ int relay_config_namespaces(const relay_config_t *config, namespaces_t *out, buf
 
 int relay_config_check(const relay_config_t *config, buf_t *why)
 {
-    if (!config->fabric.insecure && !sockets_is_local(config->listen.address)) {
+    if (!config->fabric.insecure && !endpoint_is_local(config->listen.address)) {
         buf_printf(
             why,
             "listen.address: other machines may reach %s, and the fabric is neither encrypted nor does "

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "fabric/endpoint.h"
 #include "fabric/node.h"
 #include "fabric/sockets.h"
 #include "relay/admin.h"
@@ -103,6 +104,7 @@ static int open_sockets(relay_t *self, buf_t *why)
 {
     sockets_options_t options = {
         .bind = self->config->listen.address,
+        .connect = &self->config->top.peers,
         .node_id = node_id(self->node),
         .accepts = true,
         .begin = begin_turn,
@@ -179,7 +181,7 @@ static void on_signal(uv_signal_t *handle, int number)
 /* Both ports trust whoever reaches them. */
 static void warn_if_exposed(const relay_config_t *config)
 {
-    if (!sockets_is_local(config->listen.address))
+    if (!endpoint_is_local(config->listen.address))
         log_warn("relay.fabric_insecure", "address=%s", config->listen.address);
     if (config->admin.address[0] && !address_is_loopback(config->admin.address))
         log_warn("relay.admin_exposed", "address=%s", config->admin.address);

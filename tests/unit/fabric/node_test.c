@@ -443,6 +443,35 @@ static void who_claims_to_be_the_node_itself_is_dropped(void **state)
     assert_int_equal(count_links(&world->relay), 1);
 }
 
+/* Its own address may stand in the list of those that it connects to. */
+static void its_own_question_that_comes_back_is_passed_over(void **state)
+{
+    world_t *world = *state;
+    const envelope_t seek = {.kind = KIND_SEEK, .seek = {SPAN("c")}};
+    node_receive(world->relay.node, forge(HELLO_TOPIC, node_id(world->relay.node), 0, 0, &seek),
+                 world->fabric.now_us);
+    assert_int_equal(node_counts(world->relay.node).impostors, 0);
+    assert_int_equal(count_links(&world->relay), 0);
+    const envelope_t here = {.kind = KIND_HERE, .here = {SPAN("c"), SPAN("relay-1")}};
+    node_receive(world->relay.node,
+                 forge(node_id(world->relay.node), node_id(world->relay.node), 0, 0, &here),
+                 world->fabric.now_us);
+    assert_int_equal(node_counts(world->relay.node).impostors, 1);
+}
+
+static void a_node_seeks_as_soon_as_it_is_told_to_expect_a_relay(void **state)
+{
+    world_t *world = *state;
+    node_options_t options = edge_options("edge-2");
+    options.seeks = 0;
+    start(world, &world->other, options);
+    run(world, 2 * SECOND);
+    assert_int_equal(world->other.ups, 0);
+    node_set_expected(world->other.node, 1, world->fabric.now_us);
+    run(world, 10 * MS);
+    assert_true(linked(&world->other, &world->relay));
+}
+
 static void a_forged_message_of_another_session_does_not_touch_the_link(void **state)
 {
     world_t *world = *state;
@@ -566,6 +595,8 @@ int main(void)
         TEST(noise_is_counted_and_changes_nothing),
         TEST(another_version_is_counted_as_such),
         TEST(who_claims_to_be_the_node_itself_is_dropped),
+        TEST(its_own_question_that_comes_back_is_passed_over),
+        TEST(a_node_seeks_as_soon_as_it_is_told_to_expect_a_relay),
         TEST(a_forged_message_of_another_session_does_not_touch_the_link),
         TEST(a_stranger_in_the_middle_of_a_talk_is_told_that_it_is_over),
         TEST(a_reset_of_a_stranger_is_not_answered),

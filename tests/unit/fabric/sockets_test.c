@@ -101,7 +101,6 @@ static int open_party(party_t *party, uv_loop_t *loop, node_role_t role, const c
                               .cluster = "c",
                               .role = role,
                               .accepts = role == ROLE_RELAY,
-                              .seeks = role != ROLE_RELAY,
                               .link = LINK_SETTINGS_DEFAULT,
                               .events = &events,
                               .context = party};
@@ -355,35 +354,6 @@ static void closed_sockets_send_nothing(void **state)
     sockets_wake(edge.sockets);
 }
 
-static void addresses_are_checked(void **state)
-{
-    (void)state;
-    buf_t why = {0};
-    const char *good[] = {"tcp://127.0.0.1:7700", "tcp://*:7700", "tcp://[::1]:65534", "tcp://relay:0",
-                          "ipc:///run/heddle"};
-    const char *bad[] = {"",
-                         "tcp://",
-                         "tcp://:7700",
-                         "tcp://host",
-                         "tcp://host:",
-                         "tcp://host:65535",
-                         "tcp://host:99999999999999999999",
-                         "tcp://host:12x",
-                         "tcp://host:-1",
-                         "udp://host:1",
-                         "ipc://",
-                         "127.0.0.1:7700"};
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        assert_int_equal(sockets_check_address(good[i], &why), OK);
-    assert_int_equal(why.size, 0);
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        buf_clear(&why);
-        assert_int_equal(sockets_check_address(bad[i], &why), ERR_MALFORMED);
-        assert_true(why.size > 0);
-    }
-    buf_fini(&why);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -398,7 +368,6 @@ int main(void)
         TEST(each_open_on_port_0_finds_ports_of_its_own),
         TEST(who_speaks_no_zmtp_disturbs_nobody),
         TEST(closed_sockets_send_nothing),
-        TEST(addresses_are_checked),
     };
     return cmocka_run_group_tests_name("fabric/sockets", tests, NULL, NULL);
 }

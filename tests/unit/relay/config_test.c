@@ -83,11 +83,12 @@ static void a_namespace_with_a_wrong_name_is_refused(void **state)
     assert_non_null(strstr(buf_text(&why), "namespaces.a.b"));
 }
 
-static void peers_are_refused_in_this_version(void **state)
+static void peers_are_addresses_or_names(void **state)
 {
     (void)state;
-    assert_int_equal(check("peers: ['tcp://127.0.0.1:7702']"), ERR_CONFIG);
-    assert_non_null(strstr(buf_text(&why), "one relay"));
+    assert_int_equal(check("peers: ['tcp://127.0.0.1:7702', 'dns://relays.example:7700']"), OK);
+    assert_int_equal(check("peers: ['relay-2:7700']"), ERR_CONFIG);
+    assert_non_null(strstr(buf_text(&why), "dns://name:port"));
 }
 
 int main(void)
@@ -98,7 +99,7 @@ int main(void)
         cmocka_unit_test(a_fabric_that_others_reach_is_refused),
         cmocka_unit_test(fabric_insecure_gives_leave),
         cmocka_unit_test(a_namespace_with_a_wrong_name_is_refused),
-        cmocka_unit_test(peers_are_refused_in_this_version),
+        cmocka_unit_test(peers_are_addresses_or_names),
     };
     return cmocka_run_group_tests(tests, NULL, clean_up);
 }
