@@ -23,6 +23,13 @@
  * WIRE_MESSAGE_MAX. */
 #define LIST_MAX (8u * 1024 * 1024)
 
+/* Relays of a cluster: each talks to each other one, and a view travels in one envelope. */
+#define VIEW_MEMBERS_MAX 32u
+#define VIEW_LIST_MAX    4096u
+
+/* One envelope inside another: the largest PUB or MSG. */
+#define ENVELOPE_MAX (PAYLOAD_MAX + 32u * 1024)
+
 /* A batch is cut here: large enough that the cost of a ZeroMQ send vanishes, small enough that one loop
  * turn's work and one resend stay short. */
 #define WIRE_BATCH (64u * 1024)

@@ -39,7 +39,10 @@ typedef struct vector {
         WIRE_VERSION, RELAY, THEIRS, seq, MINE, 9 \
     }
 #define EPOCH STR("abcdEFGH")
-#define WHO   STR("7f9d2c"), STR("user-42"), STR("{\"name\":\"Zo\xc3\xab\"}")
+#define PAIR                                               \
+    STR("\x92\x92\xcf\xfe\xdc\xba\x98\x76\x54\x32\x10\xa7" \
+        "relay-1\x92\x08\xa7relay-2")
+#define WHO STR("7f9d2c"), STR("user-42"), STR("{\"name\":\"Zo\xc3\xab\"}")
 
 static const vector_t vectors[] = {
     {"seek", HELLO_TOPIC, {WIRE_VERSION, EDGE, 0, 0, 0, 0}, {{KIND_SEEK, .seek = {STR("prod")}}}},
@@ -96,6 +99,32 @@ static const vector_t vectors[] = {
      {{KIND_ANSWER, .answer = {1, 0,
                                STR("\x91\x93\xa6"
                                    "7f9d2c\xa7user-42\xc4\x02{}")}}}},
+    {"members", TO_EDGE(7), {{KIND_MEMBERS, .members = {77, 3, PAIR}}}},
+    {"meet", TO_RELAY(7), {{KIND_MEET, .meet = {77, 3, PAIR, STR("\x91\x08"), 12345}}}},
+    {"vote",
+     TO_RELAY(8),
+     {{KIND_PREPARE, .prepare = {77, 3, 1}},
+      {KIND_PROMISE, .promise = {77, 3, 1, 0, 0, STR("\x90")}},
+      {KIND_ACCEPT, .accept = {77, 3, 1, PAIR}}}},
+    {"voted",
+     TO_RELAY(9),
+     {{KIND_ACCEPTED, .accepted = {77, 3, 1}},
+      {KIND_NACK, .nack = {77, 3, 2}},
+      {KIND_INSTALL, .install = {77, 4, PAIR}}}},
+    {"hand_over",
+     TO_RELAY(10),
+     {{KIND_STATE, .state = {STR("chat:42"), 4, 3, EPOCH, 17, 0, 1, STR("\x90")}},
+      {KIND_COPY, .copy = {4, 2000000, STR("\x94\x15\x07\xa0\x00")}},
+      {KIND_COPIED, .copied = {4, 2}}}},
+    {"handed_over",
+     TO_RELAY(11),
+     {{KIND_SYNCED, .synced = {77, 4}}, {KIND_SETTLED, .settled = {77, 4}}, {KIND_GONE, .gone = {EDGE}}}},
+    {"forward",
+     TO_RELAY(12),
+     {{KIND_FORWARD, .forward = {EDGE, 1,
+                                 STR("\x92\x13\xa7"
+                                     "chat:42")}},
+      {KIND_BACK, .back = {EDGE, STR("\x94\x15\x07\xa0\x00")}}}},
     {"batch",
      TO_EDGE(7),
      {{KIND_SUB_OK, .sub_ok = {STR("$secret"), EPOCH, 1, 0, 0}},
