@@ -34,14 +34,15 @@ struct node {
     node_options_t options;
     link_identity_t identity;
     link_events_t link_events;
-    buf_t namespaces; /* what identity.namespaces points to */
-    table_t peers;    /* by id */
-    list_t order;     /* the same peers */
+    buf_t namespaces, members; /* what identity's lists point to */
+    table_t peers;             /* by id */
+    list_t order;              /* the same peers */
     uint64_t sessions;
     uint64_t seek_at;   /* us */
     uint64_t last_turn; /* us */
     size_t up;          /* links that are up */
     bool gone;          /* some accepted link is at its end and is to be freed */
+    bool relays_only;   /* HELLOs of others are not answered */
     bool closed;
     node_counts_t counts; /* of the node, and of links that are gone */
 };
@@ -190,6 +191,7 @@ void node_destroy(node_t **self_p)
         remove_peer(self, LIST_ITEM(self->order.head.next, peer_t, node));
     table_fini(&self->peers);
     buf_fini(&self->namespaces);
+    buf_fini(&self->members);
     mem_free(self);
 }
 
@@ -203,6 +205,25 @@ void node_set_namespaces(node_t *self, span_t list)
     buf_clear(&self->namespaces);
     buf_append_span(&self->namespaces, list);
     self->identity.namespaces = buf_span(&self->namespaces);
+}
+
+void node_set_members(node_t *self, span_t list)
+{
+    buf_clear(&self->members);
+    buf_append_span(&self->members, list);
+    self->identity.members = buf_span(&self->members);
+}
+
+void node_set_relays_only(node_t *self, bool relays_only, uint64_t now_us)
+{
+    self->relays_only = relays_only;
+    if (!relays_only)
+        return;
+    LIST_EACH_SAFE (node, &self->order) {
+        link_t *link = LIST_ITEM(node, peer_t, node)->link;
+        if (link_is_up(link) && link_peer_role(link) != ROLE_RELAY)
+            link_reset(link, ERR_UNAVAILABLE, now_us);
+    }
 }
 
 /* --- seeking --- */
@@ -255,6 +276,7 @@ static void reset_namesake(node_t *self, uint64_t id, span_t name, uint64_t now_
     }
 }
 
+/* Of two that both seek and accept, the one with the smaller id opens the link. */
 static void take_here(node_t *self, const link_header_t *header, const envelope_t *envelope, uint64_t now_us)
 {
     if (!self->options.seeks || find_peer(self, header->source))
@@ -262,6 +284,8 @@ static void take_here(node_t *self, const link_header_t *header, const envelope_
     if (!span_is(envelope->here.cluster, self->identity.cluster))
         return;
     reset_namesake(self, header->source, envelope->here.name, now_us);
+    if (self->options.accepts && header->source < self->identity.id)
+        return;
     peer_t *peer = add_peer(self, header->source, true, now_us);
     if (peer)
         link_tick(peer->link, now_us);
@@ -295,9 +319,15 @@ static void answer_stranger(node_t *self, const link_header_t *header)
     buf_fini(&message);
 }
 
-static void take_hello(node_t *self, const link_header_t *header, span_t whole, uint64_t now_us)
+static bool welcomes(const node_t *self, const envelope_t *hello)
 {
-    peer_t *peer = self->options.accepts ? add_peer(self, header->source, false, now_us) : NULL;
+    return self->options.accepts && (hello->hello.role == ROLE_RELAY || !self->relays_only);
+}
+
+static void take_hello(node_t *self, const link_header_t *header, const envelope_t *hello, span_t whole,
+                       uint64_t now_us)
+{
+    peer_t *peer = welcomes(self, hello) ? add_peer(self, header->source, false, now_us) : NULL;
     if (!peer)
         return;
     link_receive(peer->link, header, whole, now_us);
@@ -319,7 +349,7 @@ static void take_loose(node_t *self, const link_header_t *header, span_t rest, u
     switch (envelope.kind) {
     case KIND_SEEK: take_seek(self, header, &envelope); return;
     case KIND_HERE: take_here(self, header, &envelope, now_us); return;
-    case KIND_HELLO: take_hello(self, header, whole, now_us); return;
+    case KIND_HELLO: take_hello(self, header, &envelope, whole, now_us); return;
     case KIND_REFUSE:
     case KIND_RESET:
     case KIND_BYE: return; /* it is through with us, too */

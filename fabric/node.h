@@ -6,7 +6,8 @@
  * Life:   node_new -> (node_receive | node_tick | node_flush)* -> node_destroy; never within an event
  *
  * A node that seeks asks the hello address which relays are there and opens a link to each one that answers;
- * a node that accepts (a relay) answers, and takes HELLOs. What comes from strangers is answered by RESET,
+ * a node that accepts (a relay) answers, and takes HELLOs. Of two relays that seek each other the one with the
+ * smaller id opens the link. What comes from strangers is answered by RESET,
  * and counted.
  */
 #ifndef HEDDLE_FABRIC_NODE_H
@@ -58,6 +59,10 @@ uint64_t node_id(const node_t *self);
 
 /* The lists that WELCOME carries; copied. For a node that accepts. */
 void node_set_namespaces(node_t *self, span_t list);
+void node_set_members(node_t *self, span_t list);
+
+/* true: takes HELLOs of relays only, and resets the links with all others. Not within an event of a link. */
+void node_set_relays_only(node_t *self, bool relays_only, uint64_t now_us);
 
 /* node_options.seeks from now on. */
 void node_set_expected(node_t *self, size_t relays, uint64_t now_us);
