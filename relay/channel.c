@@ -1,5 +1,6 @@
 #include "relay/channel.h"
 
+#include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "protocol/recall.h"
@@ -9,6 +10,7 @@ struct relay_channel {
     char epoch[EPOCH_SIZE];
     uint64_t offset; /* of the newest message; 0 = none yet */
     relay_history_t history;
+    relay_standing_t standing;
     relay_presence_t *presence; /* owned; NULL where it is off */
     union {
         relay_peer_slot_t one;   /* while count is 1 at most: most channels have one listener */
@@ -121,31 +123,19 @@ static void remove_slot_at(relay_channel_t *self, uint32_t at)
     slots[at] = slots[--self->count];
 }
 
-/* Whose window is full has fallen behind for good: it starts again from its position, and nobody else waits
- * for it. */
-static int send_or_reset(relay_context_t *context, link_t *link, span_t encoded, uint64_t now_us)
-{
-    int err = link_send_encoded(link, encoded, now_us);
-    if (err == ERR_FULL) {
-        context->overflows++;
-        link_reset(link, ERR_FULL, now_us);
-    }
-    return err;
-}
-
-static void send_missed(relay_channel_t *self, relay_context_t *context, link_t *link, uint32_t at,
+static void send_missed(relay_channel_t *self, relay_context_t *context, relay_peer_slot_t peer, uint32_t at,
                         uint64_t now_us)
 {
     for (; at < self->history.count; at++) {
         span_t encoded = relay_message_bytes(relay_history_at(&self->history, at));
-        if (send_or_reset(context, link, encoded, now_us))
+        if (relay_peers_send(&context->peers, peer, encoded, now_us))
             return;
         context->deliveries++;
     }
 }
 
-void relay_channel_subscribe(relay_channel_t *self, relay_context_t *context, link_t *link, position_t from,
-                             uint64_t now_us)
+void relay_channel_subscribe(relay_channel_t *self, relay_context_t *context, relay_peer_slot_t peer,
+                             position_t from, uint64_t now_us)
 {
     relay_history_trim(&self->history, &context->store, self->options, now_us);
     position_t top = relay_channel_position(self);
@@ -156,20 +146,19 @@ void relay_channel_subscribe(relay_channel_t *self, relay_context_t *context, li
     envelope_t answer = {.kind = KIND_SUB_OK,
                          .sub_ok = {relay_channel_name(self), position_epoch(&top), top.offset,
                                     recovered ? from.offset : top.offset, recovered}};
-    add_slot(self, relay_peers_slot(link));
+    add_slot(self, peer);
     self->used_us = now_us;
     buf_clear(&context->scratch);
     envelope_encode(&context->scratch, &answer);
-    int err = send_or_reset(context, link, buf_span(&context->scratch), now_us);
+    int err = relay_peers_send(&context->peers, peer, buf_span(&context->scratch), now_us);
     if (!err && recovered)
-        send_missed(self, context, link, at, now_us);
+        send_missed(self, context, peer, at, now_us);
 }
 
-void relay_channel_unsubscribe(relay_channel_t *self, const link_t *link, uint64_t now_us)
+void relay_channel_unsubscribe(relay_channel_t *self, relay_peer_slot_t peer, uint64_t now_us)
 {
-    relay_peer_slot_t slot = relay_peers_slot(link);
     for (uint32_t i = 0; i < self->count; i++) {
-        if (slots_of(self)[i] == slot) {
+        if (slots_of(self)[i] == peer) {
             remove_slot_at(self, i);
             break;
         }
@@ -179,13 +168,14 @@ void relay_channel_unsubscribe(relay_channel_t *self, const link_t *link, uint64
 
 /* --- publishing --- */
 
-static void encode_message(relay_channel_t *self, const envelope_pub_t *pub, uint64_t wall_us, buf_t *out)
+static void encode_message(const relay_channel_t *self, const envelope_pub_t *pub, uint64_t offset,
+                           uint64_t wall_us, buf_t *out)
 {
     envelope_t message = {
         .kind = KIND_MSG,
         .msg = {.channel = relay_channel_name(self),
                 .epoch = span_new(self->epoch, EPOCH_SIZE),
-                .offset = self->offset,
+                .offset = offset,
                 .time_us = wall_us,
                 .node = pub->node,
                 .counter = pub->counter,
@@ -199,20 +189,95 @@ static void encode_message(relay_channel_t *self, const envelope_pub_t *pub, uin
     envelope_encode(out, &message);
 }
 
+position_t relay_channel_place_next(relay_channel_t *self, relay_context_t *context,
+                                    const envelope_pub_t *publication, uint64_t now_us, uint64_t wall_us)
+{
+    position_t next = relay_channel_position(self);
+    next.offset += ++self->standing.waiting;
+    self->used_us = now_us;
+    encode_message(self, publication, next.offset, wall_us, &context->scratch);
+    return next;
+}
+
+void relay_channel_commit(relay_channel_t *self, relay_context_t *context, span_t encoded, uint64_t now_us)
+{
+    self->standing.waiting--;
+    self->offset++;
+    relay_history_append(&self->history, &context->store, self->options, encoded, self->offset, now_us);
+    for (uint32_t i = 0; i < self->count; i++) {
+        if (relay_peers_send(&context->peers, slots_of(self)[i], encoded, now_us) == OK)
+            context->deliveries++;
+    }
+}
+
 position_t relay_channel_publish(relay_channel_t *self, relay_context_t *context,
                                  const envelope_pub_t *publication, uint64_t now_us, uint64_t wall_us)
 {
+    position_t position = relay_channel_place_next(self, context, publication, now_us, wall_us);
+    relay_channel_commit(self, context, buf_span(&context->scratch), now_us);
+    return position;
+}
+
+bool relay_channel_may_hold(const relay_channel_t *self, position_t position, uint64_t node, uint64_t counter)
+{
+    position_t top = relay_channel_position(self);
+    uint32_t at;
+    if (!position_same_epoch(top, position) || position.offset == 0 ||
+        position.offset > top.offset + self->standing.waiting)
+        return false;
+    if (position.offset > top.offset ||
+        !relay_history_covers(&self->history, position.offset - 1, top.offset, &at))
+        return true;
+    envelope_t message;
+    span_t bytes = relay_message_bytes(relay_history_at(&self->history, at));
+    int err = envelope_decode(&bytes, &message);
+    CHECK(!err);
+    return message.msg.node == node && message.msg.counter == counter;
+}
+
+/* --- what another relay knew of it --- */
+
+relay_standing_t *relay_channel_standing(relay_channel_t *self)
+{
+    return &self->standing;
+}
+
+void relay_channel_adopt(relay_channel_t *self, relay_context_t *context, position_t position)
+{
+    relay_history_fini(&self->history, &context->store);
+    memcpy(self->epoch, position.epoch, EPOCH_SIZE);
+    self->offset = position.offset;
+    self->standing.waiting = 0;
+}
+
+void relay_channel_renew(relay_channel_t *self, relay_context_t *context, uint64_t random)
+{
+    position_t fresh = {0};
+    position_new_epoch(&fresh, random);
+    relay_channel_adopt(self, context, fresh);
+}
+
+void relay_channel_keep(relay_channel_t *self, relay_context_t *context, span_t encoded, uint64_t offset,
+                        uint64_t time_us)
+{
+    relay_history_append(&self->history, &context->store, self->options, encoded, offset, time_us);
+}
+
+void relay_channel_follow(relay_channel_t *self, relay_context_t *context, span_t encoded, uint64_t now_us)
+{
     self->offset++;
     self->used_us = now_us;
-    encode_message(self, publication, wall_us, &context->scratch);
-    span_t encoded = buf_span(&context->scratch);
-    relay_history_append(&self->history, &context->store, self->options, encoded, self->offset, now_us);
-    for (uint32_t i = 0; i < self->count; i++) {
-        link_t *link = relay_peers_link(&context->peers, slots_of(self)[i]);
-        if (link && send_or_reset(context, link, encoded, now_us) == OK)
-            context->deliveries++;
-    }
-    return relay_channel_position(self);
+    relay_channel_keep(self, context, encoded, self->offset, now_us);
+}
+
+const relay_history_t *relay_channel_history(const relay_channel_t *self)
+{
+    return &self->history;
+}
+
+void relay_channel_let_listeners_go(relay_channel_t *self)
+{
+    self->count = 0;
 }
 
 /* --- recalling --- */
@@ -285,6 +350,9 @@ bool relay_channel_sweep(relay_channel_t *self, relay_context_t *context, uint64
     if (self->presence && context->peers.dead)
         relay_presence_sweep(self->presence, &context->peers);
     relay_history_trim(&self->history, &context->store, self->options, now_us);
+    if (self->count || self->history.count || self->standing.waiting || self->standing.held)
+        return true;
+    uint64_t idle = self->standing.tenure == RELAY_COPY ? RELAY_COPY_IDLE_US : RELAY_CHANNEL_IDLE_US;
     bool present = self->presence && relay_presence_count(self->presence);
-    return self->count || self->history.count || present || now_us < self->used_us + RELAY_CHANNEL_IDLE_US;
+    return present || now_us < self->used_us + idle;
 }

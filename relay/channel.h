@@ -12,13 +12,31 @@
 
 typedef struct relay_channel relay_channel_t;
 
+/* What a relay of several has of a channel (docs/decisions/0009). */
+typedef enum relay_tenure {
+    RELAY_STRAY, /* what is left of an earlier view, or nothing yet: perhaps not the newest there is */
+    RELAY_COPY,  /* kept for its owner: all that was ever confirmed is here */
+    RELAY_OWNED  /* in force: this relay gives the offsets */
+} relay_tenure_t;
+
+/* Where the channel stands in the mesh; relay/tenure writes it. */
+typedef struct relay_standing {
+    uint32_t step;    /* of the mesh's steps, the last one that was judged */
+    uint32_t tag;     /* number of the view in which it was owned or copied last */
+    uint32_t waiting; /* publications that have an offset and wait for the replica */
+    uint32_t held;    /* requests for it that have to wait (relay/waiting) */
+    uint8_t tenure;   /* a relay_tenure_t */
+    bool copied : 1;  /* owned, and the replica of this view was sent what is here */
+    bool foreign : 1; /* brought along from another lineage */
+    bool renewed : 1; /* foreign, and its epoch may not go on */
+} relay_standing_t;
+
 /* What channels share; the front's. */
 typedef struct relay_context {
     relay_peers_t peers;
     relay_store_t store;
     buf_t scratch;        /* where messages are encoded */
     uint64_t deliveries;  /* MSGs queued to links */
-    uint64_t overflows;   /* links reset because their window was full */
     uint64_t unrecovered; /* subscriptions that could not be continued from their position */
 } relay_context_t;
 
@@ -36,16 +54,52 @@ size_t relay_channel_subscribers(const relay_channel_t *self);
 uint32_t relay_channel_place(const relay_channel_t *self);
 void relay_channel_set_place(relay_channel_t *self, uint32_t place);
 
-/* Subscribes the link's peer and sends it SUB_OK, and what it has missed since `from` (unknown: nothing) if
- * all of that is still here. Idempotent. */
-void relay_channel_subscribe(relay_channel_t *self, relay_context_t *context, link_t *link, position_t from,
-                             uint64_t now_us);
-void relay_channel_unsubscribe(relay_channel_t *self, const link_t *link, uint64_t now_us);
+/* Its business: relay/tenure. */
+relay_standing_t *relay_channel_standing(relay_channel_t *self);
 
-/* Gives the publication its place, keeps it, sends it to all who listen. A link whose window is full is
- * reset; the others notice nothing. `wall_us` goes into the message. */
+/* Subscribes the peer and sends it SUB_OK, and what it has missed since `from` (unknown: nothing) if
+ * all of that is still here. Idempotent. */
+void relay_channel_subscribe(relay_channel_t *self, relay_context_t *context, relay_peer_slot_t peer,
+                             position_t from, uint64_t now_us);
+void relay_channel_unsubscribe(relay_channel_t *self, relay_peer_slot_t peer, uint64_t now_us);
+
+/* Gives the publication the next place, behind those that wait. The encoded MSG is in context->scratch. `wall_us` goes
+ * into it. */
+position_t relay_channel_place_next(relay_channel_t *self, relay_context_t *context,
+                                    const envelope_pub_t *publication, uint64_t now_us, uint64_t wall_us);
+
+/* The message that has the next place is in force: keeps it, and sends it to all who listen. Who does not keep up is cut
+ * off; the others notice nothing. `encoded` may lie in context->scratch. */
+void relay_channel_commit(relay_channel_t *self, relay_context_t *context, span_t encoded, uint64_t now_us);
+
+/* Both at once. */
 position_t relay_channel_publish(relay_channel_t *self, relay_context_t *context,
                                  const envelope_pub_t *publication, uint64_t now_us, uint64_t wall_us);
+
+/* May the publication of that id be at that position? false: the channel is in another epoch, or has not come so far, or
+ * another one is there. */
+bool relay_channel_may_hold(const relay_channel_t *self, position_t position, uint64_t node,
+                            uint64_t counter);
+
+/* --- what another relay knew of it --- */
+
+/* The channel is at this position from now on, its history empty, to be filled with relay_channel_keep. */
+void relay_channel_adopt(relay_channel_t *self, relay_context_t *context, position_t position);
+
+/* Another epoch: nothing is left of the one before. */
+void relay_channel_renew(relay_channel_t *self, relay_context_t *context, uint64_t random);
+
+/* Appends a message to the history, and no more. */
+void relay_channel_keep(relay_channel_t *self, relay_context_t *context, span_t encoded, uint64_t offset,
+                        uint64_t time_us);
+
+/* A copy grows by the message behind its newest. */
+void relay_channel_follow(relay_channel_t *self, relay_context_t *context, span_t encoded, uint64_t now_us);
+
+const relay_history_t *relay_channel_history(const relay_channel_t *self);
+
+/* Nobody listens any more: the owner is another one. */
+void relay_channel_let_listeners_go(relay_channel_t *self);
 
 /* What is wanted of a channel's history. */
 typedef struct relay_recall {
@@ -66,8 +120,10 @@ void relay_channel_forget(relay_channel_t *self, relay_context_t *context);
 relay_presence_t *relay_channel_presence(relay_channel_t *self);
 
 /* Takes away peers that are gone and what is too old. false: nobody needs it any more (no listener, no
- * history, nobody present, idle for RELAY_CHANNEL_IDLE_US), it may be destroyed. */
+ * history, nobody present, idle for RELAY_CHANNEL_IDLE_US, or if it is a copy for RELAY_COPY_IDLE_US; or it belongs to
+ * others), it may be destroyed. */
 #define RELAY_CHANNEL_IDLE_US (3600ull * 1000000)
+#define RELAY_COPY_IDLE_US    (24 * RELAY_CHANNEL_IDLE_US)
 bool relay_channel_sweep(relay_channel_t *self, relay_context_t *context, uint64_t now_us);
 
 #endif

@@ -67,6 +67,14 @@ static const config_row_t top_rows[] = {
      .offset = offsetof(relay_top_config_t, peers),
      .check = endpoint_check_connect,
      .help = "The other relays, as an edge lists them; each must list the others, and may list itself."},
+    {.key = "replicas",
+     .type = CONFIG_COUNT,
+     .offset = offsetof(relay_top_config_t, replicas),
+     .fallback = "1",
+     .max = 1,
+     .help = "Relays beside its owner that keep a channel, where there are several; with 0 the channels of a "
+             "relay that "
+             "crashes begin anew. The same on all relays."},
     {.key = "namespaces",
      .type = CONFIG_SECTIONS,
      .offset = offsetof(relay_top_config_t, namespaces),

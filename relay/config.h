@@ -30,6 +30,7 @@ typedef struct relay_limits_config {
 
 typedef struct relay_top_config {
     config_list_t peers;
+    uint64_t replicas;            /* relays beside the owner that keep a channel: 0 or 1 */
     config_sections_t namespaces; /* of relay_namespace_config_t */
 } relay_top_config_t;
 

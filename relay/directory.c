@@ -1,5 +1,6 @@
 #include "relay/directory.h"
 
+#include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/table.h"
@@ -85,6 +86,12 @@ int relay_directory_get(relay_directory_t *self, span_t name, uint64_t now_us, r
 size_t relay_directory_count(const relay_directory_t *self)
 {
     return self->by_name.count;
+}
+
+relay_channel_t *relay_directory_at(const relay_directory_t *self, size_t place)
+{
+    CHECK(place < self->by_name.count);
+    return self->all[place];
 }
 
 static void remove_channel(relay_directory_t *self, relay_channel_t *channel)

@@ -23,6 +23,10 @@ int relay_directory_get(relay_directory_t *self, span_t name, uint64_t now_us, r
 
 size_t relay_directory_count(const relay_directory_t *self);
 
+/* The channel at a place below the count. Until the next sweep channels keep their places, and new ones come behind
+ * them. */
+relay_channel_t *relay_directory_at(const relay_directory_t *self, size_t place);
+
 /* Looks at the next `budget` channels; a sweep goes through all of them, then rests for RELAY_SWEEP_REST_US
  * unless peers are dead. true: there is more to do now. */
 #define RELAY_SWEEP_REST_US 5000000u

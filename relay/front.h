@@ -17,7 +17,9 @@ typedef struct relay_front_options {
     const namespaces_t *namespaces; /* borrowed */
     size_t channels;                /* existing at once, at most */
     size_t history_memory;          /* bytes */
-    uint64_t seed;                  /* for epochs */
+    uint64_t seed;                  /* for epochs, lineages, and who waits how long */
+    bool peers;                     /* other relays are configured */
+    bool replicas;                  /* each channel is kept by a second relay, too */
 } relay_front_options_t;
 
 typedef struct relay_front_counts {
@@ -29,6 +31,13 @@ typedef struct relay_front_counts {
     uint64_t unrecovered; /* subscriptions that could not go on from their position */
     uint64_t dropped_size, dropped_age, dropped_memory; /* history messages gone, by cause */
     uint64_t history_bytes;
+    uint64_t views;     /* steps of the mesh */
+    uint64_t forwarded; /* requests sent on to their channels' owners */
+    uint64_t waiting;   /* requests that wait for a channel to change hands, now */
+    uint64_t given, taken,
+        guests;          /* channels handed over, taken in; messages of another lineage published again */
+    uint64_t copies;     /* publications sent to a replica */
+    size_t members;      /* of the view */
     uint64_t unexpected; /* envelopes that make no sense here */
     size_t channels;
     size_t edges; /* links with edges */
@@ -39,7 +48,10 @@ relay_front_t *relay_front_new(const relay_front_options_t *options, uint64_t no
 void relay_front_destroy(relay_front_t **self_p);
 
 /* The node whose links these are; borrowed. */
-void relay_front_attach(relay_front_t *self, const node_t *node);
+void relay_front_attach(relay_front_t *self, node_t *node);
+
+/* When the next turn has something to do of itself, us. */
+uint64_t relay_front_due(const relay_front_t *self);
 
 /* For the node's events of the same names. `wall_us` stamps publications. */
 void relay_front_up(relay_front_t *self, link_t *link, uint64_t now_us);

@@ -1,14 +1,22 @@
 #include "relay/peers.h"
 
 #include "base/check.h"
+#include "base/err.h"
 #include "base/mem.h"
 
-typedef enum peer_state { FREE, LIVE, DEAD } peer_state_t;
+typedef enum peer_state {
+    FREE,
+    LIVE,
+    CUT, /* behind a relay that has still to be told so */
+    DEAD
+} peer_state_t;
 
 struct relay_peer {
-    link_t *link; /* borrowed; while LIVE */
+    link_t *link;  /* borrowed; while LIVE or CUT */
+    uint64_t node; /* 0: the link's own peer */
     peer_state_t state;
-    uint64_t died_in; /* the sweep that was the last to begin then */
+    uint64_t forwarded; /* the owner that something was forwarded to; 0 = none */
+    uint64_t died_in;   /* the sweep that was the last to begin then */
 };
 
 void relay_peers_init(relay_peers_t *self)
@@ -19,19 +27,26 @@ void relay_peers_init(relay_peers_t *self)
 void relay_peers_fini(relay_peers_t *self)
 {
     mem_free(self->slots);
+    buf_fini(&self->scratch);
     relay_peers_init(self);
 }
 
-relay_peer_slot_t relay_peers_add(relay_peers_t *self, link_t *link)
+static relay_peer_slot_t take_slot(relay_peers_t *self, link_t *link, uint64_t node)
 {
     size_t at = 0;
     while (at < self->count && self->slots[at].state != FREE)
         at++;
     if (at == self->count)
         self->slots = mem_grow(self->slots, ++self->count, sizeof *self->slots);
-    self->slots[at] = (struct relay_peer){link, LIVE, 0};
-    link_set_user(link, (void *)(uintptr_t)(at + 1)); /* 0 = none */
+    self->slots[at] = (struct relay_peer){.link = link, .node = node, .state = LIVE};
     return (relay_peer_slot_t)at;
+}
+
+relay_peer_slot_t relay_peers_add(relay_peers_t *self, link_t *link)
+{
+    relay_peer_slot_t slot = take_slot(self, link, 0);
+    link_set_user(link, (void *)(uintptr_t)(slot + 1)); /* 0 = none */
+    return slot;
 }
 
 relay_peer_slot_t relay_peers_slot(const link_t *link)
@@ -41,30 +56,141 @@ relay_peer_slot_t relay_peers_slot(const link_t *link)
     return (relay_peer_slot_t)(mark - 1);
 }
 
+relay_peer_slot_t relay_peers_find_behind(const relay_peers_t *self, const link_t *relay, uint64_t node)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        const struct relay_peer *peer = &self->slots[i];
+        if (peer->state == LIVE && peer->node == node && peer->link == relay)
+            return (relay_peer_slot_t)i;
+    }
+    return RELAY_NO_PEER;
+}
+
+relay_peer_slot_t relay_peers_find_any_behind(const relay_peers_t *self, uint64_t node)
+{
+    for (size_t i = 0; node && i < self->count; i++) {
+        if (self->slots[i].state == LIVE && self->slots[i].node == node)
+            return (relay_peer_slot_t)i;
+    }
+    return RELAY_NO_PEER;
+}
+
+relay_peer_slot_t relay_peers_behind(relay_peers_t *self, link_t *relay, uint64_t node)
+{
+    relay_peer_slot_t slot = relay_peers_find_behind(self, relay, node);
+    return slot == RELAY_NO_PEER ? take_slot(self, relay, node) : slot;
+}
+
 void relay_peers_kill(relay_peers_t *self, relay_peer_slot_t slot)
 {
-    CHECK(slot < self->count && self->slots[slot].state == LIVE);
-    link_set_user(self->slots[slot].link, NULL);
-    self->slots[slot] = (struct relay_peer){NULL, DEAD, self->sweep};
+    CHECK(slot < self->count && self->slots[slot].link);
+    struct relay_peer *peer = &self->slots[slot];
+    if (peer->node == 0)
+        link_set_user(peer->link, NULL);
+    *peer = (struct relay_peer){.state = DEAD, .died_in = self->sweep};
     self->dead++;
+}
+
+void relay_peers_kill_behind(relay_peers_t *self, const link_t *relay)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        if (self->slots[i].link == relay && self->slots[i].node)
+            relay_peers_kill(self, (relay_peer_slot_t)i);
+    }
+}
+
+static const struct relay_peer *find_live(const relay_peers_t *self, relay_peer_slot_t slot)
+{
+    return slot < self->count && self->slots[slot].state == LIVE ? &self->slots[slot] : NULL;
 }
 
 link_t *relay_peers_link(const relay_peers_t *self, relay_peer_slot_t slot)
 {
-    return slot < self->count ? self->slots[slot].link : NULL;
+    const struct relay_peer *peer = find_live(self, slot);
+    return peer ? peer->link : NULL;
 }
 
 bool relay_peers_live(const relay_peers_t *self, relay_peer_slot_t slot)
 {
-    return relay_peers_link(self, slot) != NULL;
+    return find_live(self, slot) != NULL;
 }
+
+bool relay_peers_is_behind(const relay_peers_t *self, relay_peer_slot_t slot)
+{
+    const struct relay_peer *peer = find_live(self, slot);
+    return peer && peer->node;
+}
+
+uint64_t relay_peers_node(const relay_peers_t *self, relay_peer_slot_t slot)
+{
+    const struct relay_peer *peer = find_live(self, slot);
+    if (!peer)
+        return 0;
+    return peer->node ? peer->node : link_peer(peer->link);
+}
+
+/* --- sending --- */
+
+static int send_back(relay_peers_t *self, const struct relay_peer *peer, span_t encoded, uint64_t now_us)
+{
+    envelope_t back = {.kind = KIND_BACK, .back = {peer->node, encoded}};
+    buf_clear(&self->scratch);
+    envelope_encode(&self->scratch, &back);
+    return link_send_encoded(peer->link, buf_span(&self->scratch), now_us);
+}
+
+static void cut_off(relay_peers_t *self, relay_peer_slot_t slot, uint64_t now_us)
+{
+    struct relay_peer *peer = &self->slots[slot];
+    self->overflows++;
+    if (peer->node)
+        peer->state = CUT;
+    else
+        link_reset(peer->link, ERR_FULL, now_us);
+}
+
+int relay_peers_send(relay_peers_t *self, relay_peer_slot_t slot, span_t encoded, uint64_t now_us)
+{
+    const struct relay_peer *peer = find_live(self, slot);
+    if (!peer)
+        return ERR_CLOSED;
+    int err =
+        peer->node ? send_back(self, peer, encoded, now_us) : link_send_encoded(peer->link, encoded, now_us);
+    if (err == ERR_FULL)
+        cut_off(self, slot, now_us);
+    return err;
+}
+
+void relay_peers_tick(relay_peers_t *self, uint64_t now_us)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        struct relay_peer *peer = &self->slots[i];
+        envelope_t gone = {.kind = KIND_GONE, .gone = {peer->node}};
+        if (peer->state == CUT && link_send(peer->link, &gone, now_us) == OK)
+            relay_peers_kill(self, (relay_peer_slot_t)i);
+    }
+}
+
+void relay_peers_set_forwarded(relay_peers_t *self, relay_peer_slot_t slot, uint64_t owner)
+{
+    if (slot < self->count && self->slots[slot].state == LIVE && !self->slots[slot].forwarded)
+        self->slots[slot].forwarded = owner;
+}
+
+uint64_t relay_peers_forwarded(const relay_peers_t *self, relay_peer_slot_t slot)
+{
+    const struct relay_peer *peer = find_live(self, slot);
+    return peer ? peer->forwarded : 0;
+}
+
+/* --- walking and sweeping --- */
 
 link_t *relay_peers_next(const relay_peers_t *self, relay_peer_slot_t *at)
 {
     while (*at < self->count) {
-        link_t *link = self->slots[(*at)++].link;
-        if (link)
-            return link;
+        const struct relay_peer *peer = &self->slots[(*at)++];
+        if (peer->state == LIVE && peer->node == 0)
+            return peer->link;
     }
     return NULL;
 }

@@ -1,4 +1,4 @@
-/* relay/peers - the nodes that are linked to this relay, by small numbers that channels can keep.
+/* relay/peers - the nodes that use this relay, by small numbers that channels can keep.
  * Owner:  the front.
  * Thread: the relay loop.
  * Life:   relay_peers_init -> (add | kill | sweep_begins, sweep_ends)* -> relay_peers_fini
@@ -7,6 +7,9 @@
  * much. When a peer is gone its slot is dead at once, which takes no time however many channels it was in;
  * the directory's sweep takes dead slots out of the channels, and only a slot that a whole sweep has passed
  * over is used again.
+ *
+ * A node that has no link with this relay can stand behind another relay, which forwards for it (FORWARD, BACK): it has a
+ * slot as well, with that relay's link.
  */
 #ifndef HEDDLE_RELAY_PEERS_H
 #define HEDDLE_RELAY_PEERS_H
@@ -15,11 +18,15 @@
 
 typedef uint32_t relay_peer_slot_t;
 
+#define RELAY_NO_PEER UINT32_MAX /* nobody: what is sent there is gone */
+
 typedef struct relay_peers {
     struct relay_peer *slots; /* owned */
     size_t count;             /* slots in use or dead */
     size_t dead;              /* of these, waiting for a sweep */
     uint64_t sweep;           /* the number of the last sweep that began */
+    buf_t scratch;            /* for BACK */
+    uint64_t overflows;       /* peers cut off because their window was full */
 } relay_peers_t;
 
 void relay_peers_init(relay_peers_t *self);
@@ -27,15 +34,39 @@ void relay_peers_fini(relay_peers_t *self);
 
 /* Borrows the link until kill. Its slot can be had from the link: relay_peers_slot. */
 relay_peer_slot_t relay_peers_add(relay_peers_t *self, link_t *link);
+
+/* The slot of a node behind a relay, found or made; borrows the link until kill. */
+relay_peer_slot_t relay_peers_behind(relay_peers_t *self, link_t *relay, uint64_t node);
+
+/* RELAY_NO_PEER if there is none. */
+relay_peer_slot_t relay_peers_find_behind(const relay_peers_t *self, const link_t *relay, uint64_t node);
+
+relay_peer_slot_t relay_peers_find_any_behind(const relay_peers_t *self, uint64_t node);
+
 void relay_peers_kill(relay_peers_t *self, relay_peer_slot_t slot);
+void relay_peers_kill_behind(relay_peers_t *self, const link_t *relay); /* all of them */
 
 relay_peer_slot_t relay_peers_slot(const link_t *link);
 
-/* NULL = dead. */
+/* The link that leads to it. NULL = dead, or nobody. */
 link_t *relay_peers_link(const relay_peers_t *self, relay_peer_slot_t slot);
 bool relay_peers_live(const relay_peers_t *self, relay_peer_slot_t slot);
+bool relay_peers_is_behind(const relay_peers_t *self, relay_peer_slot_t slot);
+uint64_t relay_peers_node(const relay_peers_t *self, relay_peer_slot_t slot); /* its id; 0 = dead */
 
-/* Walks those who live: for (slot = 0; (link = relay_peers_next(p, &slot)) != NULL;). */
+/* Sends one encoded envelope. Whose window is full has fallen behind for good and is cut off: its link is reset, or the relay
+ * that forwards for it is told to do that; it starts again from its positions, and nobody else waits for it. OK,
+ * ERR_CLOSED (nobody there), ERR_FULL (cut off). */
+int relay_peers_send(relay_peers_t *self, relay_peer_slot_t slot, span_t encoded, uint64_t now_us);
+
+/* Tells relays of those behind them who were cut off, as far as there is room. Once a turn. */
+void relay_peers_tick(relay_peers_t *self, uint64_t now_us);
+
+/* Something that lasts was forwarded for this peer to an owner: which one; 0 = nothing was. Of several, the first. */
+void relay_peers_set_forwarded(relay_peers_t *self, relay_peer_slot_t slot, uint64_t owner);
+uint64_t relay_peers_forwarded(const relay_peers_t *self, relay_peer_slot_t slot);
+
+/* Walks those who live and have a link of their own: for (slot = 0; (link = relay_peers_next(p, &slot)) != NULL;). */
 link_t *relay_peers_next(const relay_peers_t *self, relay_peer_slot_t *at);
 
 void relay_peers_sweep_begins(relay_peers_t *self);

@@ -1,5 +1,6 @@
 #include "relay/presence.h"
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/table.h"
 #include "protocol/codec.h"
@@ -98,7 +99,7 @@ size_t relay_presence_count(const relay_presence_t *self)
     return self->entries.count;
 }
 
-bool relay_presence_list(const relay_presence_t *self, const relay_peers_t *peers, buf_t *out)
+static bool write_list(const relay_presence_t *self, const relay_peers_t *peers, bool with_nodes, buf_t *out)
 {
     buf_t items = {0};
     uint32_t count = 0;
@@ -108,10 +109,12 @@ bool relay_presence_list(const relay_presence_t *self, const relay_peers_t *peer
         if (!relay_peers_live(peers, entry->peer))
             continue;
         size_t before = items.size;
-        codec_write_array(&items, 3);
+        codec_write_array(&items, with_nodes ? 4 : 3);
         codec_write_text(&items, client_of(entry));
         codec_write_text(&items, user_of(entry));
         codec_write_data(&items, info_of(entry));
+        if (with_nodes)
+            codec_write_uint(&items, relay_peers_node(peers, entry->peer));
         whole = items.size <= LIST_MAX - 8;
         if (whole)
             count++;
@@ -122,6 +125,48 @@ bool relay_presence_list(const relay_presence_t *self, const relay_peers_t *peer
     buf_append_span(out, buf_span(&items));
     buf_fini(&items);
     return whole;
+}
+
+bool relay_presence_list(const relay_presence_t *self, const relay_peers_t *peers, buf_t *out)
+{
+    return write_list(self, peers, false, out);
+}
+
+void relay_presence_write(const relay_presence_t *self, const relay_peers_t *peers, buf_t *out)
+{
+    (void)write_list(self, peers, true, out); /* the others' edges bring them again */
+}
+
+static int read_entry(span_t *list, envelope_join_t *join, uint64_t *node)
+{
+    uint32_t fields;
+    int err = codec_read_array(list, &fields);
+    if (!err && fields != 4)
+        err = ERR_MALFORMED;
+    if (!err)
+        err = codec_read_text(list, CLIENT_ID_MAX, &join->client);
+    if (!err)
+        err = codec_read_text(list, USER_ID_MAX, &join->user);
+    if (!err)
+        err = codec_read_data(list, CLIENT_INFO_MAX, &join->info);
+    return err ? err : codec_read_uint(list, node);
+}
+
+void relay_presence_read(relay_presence_t *self, span_t list,
+                         relay_peer_slot_t (*slot_of)(void *context, uint64_t node), void *context)
+{
+    uint32_t count;
+    if (list.size == 0 || codec_read_array(&list, &count))
+        return;
+    for (; count > 0; count--) {
+        envelope_join_t join = {0};
+        uint64_t node;
+        if (read_entry(&list, &join, &node))
+            return;
+        relay_peer_slot_t slot = slot_of(context, node);
+        if (slot != RELAY_NO_PEER && !table_get(&self->entries, join.client))
+            relay_presence_join(self, &join, slot);
+    }
 }
 
 void relay_presence_stats(const relay_presence_t *self, const relay_peers_t *peers, uint64_t *clients,

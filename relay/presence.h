@@ -29,6 +29,13 @@ size_t relay_presence_count(const relay_presence_t *self);
  * is left out: false then. */
 bool relay_presence_list(const relay_presence_t *self, const relay_peers_t *peers, buf_t *out);
 
+/* For another relay: [[client, user, info, node], ...] of peers that live; as much as fits into LIST_MAX. */
+void relay_presence_write(const relay_presence_t *self, const relay_peers_t *peers, buf_t *out);
+
+/* Takes such a list in: of nodes that have a slot here. `slot_of` gives RELAY_NO_PEER for others. */
+void relay_presence_read(relay_presence_t *self, span_t list,
+                         relay_peer_slot_t (*slot_of)(void *context, uint64_t node), void *context);
+
 /* How many clients, and how many different users (anonymous clients together count as one). */
 void relay_presence_stats(const relay_presence_t *self, const relay_peers_t *peers, uint64_t *clients,
                           uint64_t *users);

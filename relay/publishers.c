@@ -77,6 +77,17 @@ bool relay_publishers_find(const relay_publishers_t *self, uint64_t node, uint64
     return true;
 }
 
+void relay_publishers_forget(relay_publishers_t *self, uint64_t node, uint64_t counter)
+{
+    publisher_t *publisher = table_get(&self->by_node, span_new(&node, sizeof node));
+    uint32_t at = publisher ? lower_bound(publisher, counter) : 0;
+    if (!publisher || at == publisher->count || record_at(publisher, at)->counter != counter)
+        return;
+    for (; at + 1 < publisher->count; at++)
+        *record_at(publisher, at) = *record_at(publisher, at + 1);
+    publisher->count--;
+}
+
 static void grow(publisher_t *self)
 {
     uint32_t capacity = self->capacity ? self->capacity * 2 : FIRST_CAPACITY;
@@ -92,6 +103,13 @@ static void grow(publisher_t *self)
 /* Almost always at the end; in front of it when a publication took another way before. */
 static void insert(publisher_t *self, record_t record)
 {
+    if (self->count && record_at(self, self->count - 1)->counter >= record.counter) {
+        uint32_t same = lower_bound(self, record.counter);
+        if (same < self->count && record_at(self, same)->counter == record.counter) {
+            *record_at(self, same) = record;
+            return;
+        }
+    }
     if (self->count == PUBLISHER_MEMORY) {
         self->first = (self->first + 1) & (self->capacity - 1);
         self->count--;

@@ -26,6 +26,9 @@ typedef struct relay_publishers {
 void relay_publishers_init(relay_publishers_t *self);
 void relay_publishers_fini(relay_publishers_t *self);
 
+/* It was not, after all. */
+void relay_publishers_forget(relay_publishers_t *self, uint64_t node, uint64_t counter);
+
 /* Was this one accepted before? Then where. */
 bool relay_publishers_find(const relay_publishers_t *self, uint64_t node, uint64_t counter,
                            position_t *position);

@@ -26,6 +26,7 @@ struct relay {
     sockets_t *sockets;
     relay_front_t *front;
     relay_admin_t *admin; /* NULL: no admin port */
+    uv_timer_t due;       /* for what the front has to do of itself */
     uint64_t now_us;      /* monotonic, of this turn */
     uint64_t wall_us;
     bool loop_open;
@@ -72,11 +73,21 @@ static bool begin_turn(void *context, uint64_t now_us)
     return true;
 }
 
+static void wake(uv_timer_t *timer)
+{
+    sockets_wake(((relay_t *)timer->data)->sockets);
+}
+
 static void end_turn(void *context, uint64_t now_us)
 {
     relay_t *self = context;
     if (relay_front_turn(self->front, now_us))
         sockets_wake(self->sockets);
+    uint64_t due = relay_front_due(self->front);
+    if (due == UINT64_MAX || self->stopping)
+        return;
+    uint64_t wait_us = due > now_us ? due - now_us : 0;
+    uv_timer_start(&self->due, wake, (wait_us + CLOCK_MS - 1) / CLOCK_MS, 0);
 }
 
 /* --- life --- */
@@ -122,6 +133,8 @@ static void open_front(relay_t *self)
         .channels = self->config->limits.channels,
         .history_memory = self->config->limits.history_memory,
         .seed = random_u64(),
+        .peers = self->config->top.peers.count > 0,
+        .replicas = self->config->top.replicas > 0,
     };
     self->front = relay_front_new(&options, clock_now_us());
     relay_front_attach(self->front, self->node);
@@ -149,6 +162,8 @@ int relay_open(relay_t **out, const relay_config_t *config, buf_t *why)
     self->config = config;
     uv_loop_init(&self->loop);
     self->loop_open = true;
+    uv_timer_init(&self->loop, &self->due);
+    self->due.data = self;
     int err = open_parts(self, why);
     if (err)
         relay_destroy(&self);
@@ -164,6 +179,7 @@ static void stop(relay_t *self)
     sockets_close(self->sockets);
     if (self->admin)
         relay_admin_close(self->admin);
+    uv_close((uv_handle_t *)&self->due, NULL);
     uv_close((uv_handle_t *)&self->terminate, NULL);
     uv_close((uv_handle_t *)&self->interrupt, NULL);
     signal(SIGTERM, SIG_DFL); /* the second signal ends at once */
@@ -211,6 +227,8 @@ void relay_destroy(relay_t **self_p)
         sockets_close(self->sockets);
     if (self->admin)
         relay_admin_close(self->admin);
+    if (!uv_is_closing((uv_handle_t *)&self->due))
+        uv_close((uv_handle_t *)&self->due, NULL);
     uv_run(&self->loop, UV_RUN_DEFAULT);
     relay_admin_destroy(&self->admin);
     node_destroy(&self->node); /* no events: links just go */

@@ -88,12 +88,28 @@ void virtual_port_inject(virtual_port_t *self, span_t message)
         node_receive(self->node, message, self->fabric->now_us);
 }
 
+/* The host that it comes from, as a bit; 0 = its sender has gone. */
+static uint64_t host_of(const virtual_fabric_t *self, span_t message)
+{
+    uint64_t topic;
+    link_header_t header;
+    if (link_header_read(&message, &topic, &header))
+        return 0;
+    LIST_EACH (node, &self->ports) {
+        const virtual_port_t *port = LIST_ITEM(node, virtual_port_t, of_fabric);
+        if (node_id(port->node) == header.source)
+            return UINT64_C(1) << port->host;
+    }
+    return 0;
+}
+
 static void deliver(virtual_fabric_t *self, span_t message)
 {
     uint64_t topic = topic_of(message);
+    uint64_t host = host_of(self, message);
     LIST_EACH (node, &self->ports) {
         virtual_port_t *port = LIST_ITEM(node, virtual_port_t, of_fabric);
-        if (!port->cut && listens(port, topic))
+        if (!port->cut && !(port->deaf & host) && listens(port, topic))
             virtual_port_inject(port, message);
     }
 }
@@ -128,12 +144,19 @@ static void step(virtual_fabric_t *self)
     }
 }
 
+static uint64_t port_due(const virtual_port_t *port)
+{
+    uint64_t of_node = node_due(port->node);
+    uint64_t own = port->due ? port->due(port->context) : UINT64_MAX;
+    return own < of_node ? own : of_node;
+}
+
 static uint64_t next_due(const virtual_fabric_t *self)
 {
     uint64_t due = network_due(&self->network);
     LIST_EACH (node, &self->ports) {
         const virtual_port_t *port = LIST_ITEM(node, virtual_port_t, of_fabric);
-        uint64_t of_port = port->stalled ? UINT64_MAX : node_due(port->node);
+        uint64_t of_port = port->stalled ? UINT64_MAX : port_due(port);
         if (of_port < due)
             due = of_port;
     }

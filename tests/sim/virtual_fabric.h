@@ -28,11 +28,14 @@ typedef struct virtual_port {
     node_t *node;             /* borrowed */
     bool accepts;
     void (*turn)(void *context, uint64_t now_us); /* before the links are flushed; may be NULL */
+    uint64_t (*due)(void *context);               /* when a turn is due beside the node's; may be NULL */
     void *context;                                /* borrowed */
     flight_t **inbox;                             /* owned, and the flights: what came while it was stalled */
     size_t inbox_count;
 
     /* What goes wrong; for the test to set. */
+    unsigned host; /* its number, below 64, so that others can be deaf to it */
+    uint64_t deaf; /* a bit for each host whose messages don't arrive here */
     bool cut;      /* what it sends, and what is for it, is lost */
     bool stalled;  /* its loop does not turn */
     bool blocked;  /* it can send nothing: ERR_AGAIN */

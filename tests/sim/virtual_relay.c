@@ -34,6 +34,11 @@ static void take_turn(void *context, uint64_t now_us)
     (void)relay_front_turn(self->front, now_us); /* a sweep goes on with the next turn, whenever that is */
 }
 
+static uint64_t next_turn(void *context)
+{
+    return relay_front_due(((const virtual_relay_t *)context)->front);
+}
+
 void virtual_relay_start(virtual_relay_t *self, virtual_fabric_t *fabric,
                          const virtual_relay_options_t *options)
 {
@@ -41,6 +46,7 @@ void virtual_relay_start(virtual_relay_t *self, virtual_fabric_t *fabric,
                                  .cluster = options->cluster,
                                  .role = ROLE_RELAY,
                                  .accepts = true,
+                                 .seeks = options->peers,
                                  .link = options->link,
                                  .max_links = options->max_links,
                                  .events = &events,
@@ -50,7 +56,9 @@ void virtual_relay_start(virtual_relay_t *self, virtual_fabric_t *fabric,
                                          .namespaces = options->namespaces,
                                          .channels = options->channels,
                                          .history_memory = options->history_memory,
-                                         .seed = random_next(&fabric->random)};
+                                         .seed = random_next(&fabric->random),
+                                         .peers = options->peers > 0,
+                                         .replicas = options->replicas};
     *self = (virtual_relay_t){.node = node_new(&node, fabric->now_us),
                               .front = relay_front_new(&front, fabric->now_us)};
     relay_front_attach(self->front, self->node);
@@ -61,6 +69,7 @@ void virtual_relay_start(virtual_relay_t *self, virtual_fabric_t *fabric,
     self->port.node = self->node;
     self->port.accepts = true;
     self->port.turn = take_turn;
+    self->port.due = next_turn;
     self->port.context = self;
     virtual_fabric_join(fabric, &self->port);
 }

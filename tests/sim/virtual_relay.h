@@ -16,6 +16,8 @@ typedef struct virtual_relay_options {
     size_t history_memory;
     link_settings_t link;
     size_t max_links; /* 0 = the node's own limit */
+    size_t peers;     /* other relays that are expected */
+    bool replicas;
 } virtual_relay_options_t;
 
 #define VIRTUAL_RELAY_DEFAULT                                                                    \

@@ -58,7 +58,7 @@ static position_t publish(fixture_t *f, const char *text)
 
 static void subscribe(fixture_t *f, int which, position_t from)
 {
-    relay_channel_subscribe(f->channel, &f->context, f->listeners[which].link, from, NOW);
+    relay_channel_subscribe(f->channel, &f->context, f->listeners[which].slot, from, NOW);
 }
 
 static const char *heard(fixture_t *f, int which)
@@ -124,7 +124,7 @@ static void what_is_too_old_is_not_recovered(void **state)
     fixture_t *f = *state;
     publish(f, "x");
     publish(f, "x");
-    relay_channel_subscribe(f->channel, &f->context, f->listeners[0].link, at(f, 1), NOW + 30 * SECOND);
+    relay_channel_subscribe(f->channel, &f->context, f->listeners[0].slot, at(f, 1), NOW + 30 * SECOND);
     assert_string_equal(heard(f, 0), "SUB_OK:2:2:0 ");
 }
 
@@ -143,8 +143,8 @@ static void who_unsubscribes_hears_no_more(void **state)
     fixture_t *f = *state;
     for (int i = 0; i < 4; i++)
         subscribe(f, i, (position_t){0});
-    relay_channel_unsubscribe(f->channel, f->listeners[1].link, NOW);
-    relay_channel_unsubscribe(f->channel, f->listeners[1].link, NOW);
+    relay_channel_unsubscribe(f->channel, f->listeners[1].slot, NOW);
+    relay_channel_unsubscribe(f->channel, f->listeners[1].slot, NOW);
     publish(f, "a");
     assert_int_equal(relay_channel_subscribers(f->channel), 3);
     assert_string_equal(heard(f, 0), "SUB_OK:0:0:0 a@1 ");
@@ -166,7 +166,7 @@ static void a_link_whose_window_is_full_is_reset_and_the_others_notice_nothing(v
         publish(f, text);
     assert_int_equal(f->listeners[1].downs, 1);
     assert_int_equal(f->listeners[1].reason, ERR_FULL);
-    assert_int_equal(f->context.overflows, 1);
+    assert_int_equal(f->context.peers.overflows, 1);
     publish(f, "end");
     for (int i = 0; i < 3; i += 2) {
         assert_int_equal(f->listeners[i].downs, 0);
@@ -188,7 +188,7 @@ static void a_history_that_fills_the_window_resets_the_link_once(void **state)
         publish(f, text);
     subscribe(f, 1, at(f, 1));
     assert_int_equal(f->listeners[1].downs, 1);
-    assert_int_equal(f->context.overflows, 1);
+    assert_int_equal(f->context.peers.overflows, 1);
 }
 
 static void a_sweep_takes_out_the_dead(void **state)
@@ -215,7 +215,7 @@ static void a_channel_that_nobody_needs_for_an_hour_may_go(void **state)
     assert_false(relay_channel_sweep(f->channel, &f->context, end));
     subscribe(f, 0, (position_t){0});
     assert_true(relay_channel_sweep(f->channel, &f->context, end));
-    relay_channel_unsubscribe(f->channel, f->listeners[0].link, end);
+    relay_channel_unsubscribe(f->channel, f->listeners[0].slot, end);
     assert_true(relay_channel_sweep(f->channel, &f->context, end + RELAY_CHANNEL_IDLE_US - 1));
     assert_false(relay_channel_sweep(f->channel, &f->context, end + RELAY_CHANNEL_IDLE_US));
 }
