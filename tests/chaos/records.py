@@ -18,7 +18,7 @@ leaves its file out.
 The run itself, written once, by whoever starts it:
 
     run          settings                   an object, see SETTINGS
-    process      process, pid, start        a node under test has started; start is a number of the recorder's, 1, 2, ...
+    process      process, pid, start        a node under test has started; start counts the process's starts from 1 on
 
 Faults. `number` ties the two ends together; what can't be healed (kill -9) is healed once the process runs again
 and says that it listens.
@@ -59,7 +59,6 @@ Snapshots, taken through any edge's API or admin port:
 
 The order of records in time is that of the recorder's own events. What an edge knew before that, it may tell after.
 """
-import collections
 import json
 import time
 
@@ -88,6 +87,9 @@ KINDS = {
     "presence": "channel members",
     "metrics": "process moment values",
 }
+
+# Those of subscribers: nearly all of a run.
+SESSION_KINDS = frozenset("connect connected subscribed pub refused unsubscribed disconnected leave".split())
 
 # How many items a line of each kind has, with the kind and the time.
 LENGTHS = {kind: 2 + len(fields.split()) for kind, fields in KINDS.items()}
@@ -155,9 +157,6 @@ class Broken(Exception):
     """A file that is no complete recording: nothing can be concluded from it."""
 
 
-Line = collections.namedtuple("Line", "file number record")  # for evidence
-
-
 def files(folder):
     found = sorted(folder.glob("*.jsonl"))
     if not found:
@@ -165,16 +164,17 @@ def files(folder):
     return found
 
 
-def read(path, skip=()):
-    """Yields (line number, record) of one file, in order. Lines of the kinds in `skip` are counted and passed over,
-    unread: most of a run are `pub`."""
-    prefixes = tuple(f'["{kind}",' for kind in skip)
+def read(path, only=frozenset(KINDS)):
+    """Yields (line number, record) of one file, in order. Lines of kinds that aren't in `only` are counted and passed
+    over, unread: most of a run are `pub`."""
+    wanted = {*only, "begin", "end"}
+    passed = set(KINDS) - wanted
     last, count, ended = 0, 0, False
     with open(path, encoding="utf-8") as file:
         for count, line in enumerate(file, 1):
             if ended:
                 raise Broken(f"{path}:{count}: behind the end")
-            if prefixes and line.startswith(prefixes):
+            if line[2:line.find('"', 2)] in passed:
                 continue
             record = parse(path, count, line)
             if record[1] < last:

@@ -1,0 +1,5 @@
+"""Lets these tests use what the end-to-end tests use."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
