@@ -5,6 +5,8 @@ once and there were no faults; under faults they are bounds.
 """
 import collections
 
+from records import Broken
+
 AT_REST = ("heddle_client_connections", "heddle_client_subscriptions", "heddle_client_outbox_bytes")
 
 
@@ -33,7 +35,7 @@ def accounts(recording, counts):
     """What the metrics' sums have to lie between. None: no bound."""
     is_healthy = not recording.faults
     acknowledged, unknown = counts["acknowledged"], counts["unknown"]
-    by_clients = counts["published by centrifuge"] + counts["published by raw"]
+    by_clients = counts["published by centrifuge"]
     refusals = counts["refusals"]
     yield Account('heddle_relay_publications_total{result="accepted"}', "publications", acknowledged,
                   acknowledged + unknown if is_healthy else None)
@@ -62,6 +64,9 @@ def judge_metrics(recording, sessions, findings):
     if not ends:
         return
     findings.counts["metrics compared"] = len(ends)
+    for snapshot in ends.values():
+        if snapshot.process not in recording.starts:
+            raise Broken(f"metrics of {snapshot.process}, and no record of its start")
     was_restarted = any(count > 1 for count in recording.starts.values())
     compare(accounts(recording, findings.counts), ends.values(), was_restarted, findings)
 

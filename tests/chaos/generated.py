@@ -42,6 +42,8 @@ class Run:
         self.add("nemesis", "run", {"seed": seed, "history_size": HISTORY_SIZE, "history_ttl": HISTORY_TTL,
                                     "back_within": BACK_WITHIN, "epoch_ends_on": ["kill relay"], "linger": 1,
                                     "presence_grace": 1, "max_rss": 1 << 30})
+        for process in ("relay-1", "edge-1"):
+            self.add("nemesis", "process", process, 1, 1)
         for subscriber in self.subscribers:
             self.come(subscriber)
         for _ in range(steps):
@@ -200,7 +202,7 @@ class Run:
             members = [[one.client or f"raw-{one.name}", one.name]
                        for one in self.subscribers if one.channel is channel]
             self.add("snapshots", "presence", channel.name, members)
-        clients = sum(record[0] == "invoke" and record[5] != "api" for _, record in self.records)
+        clients = sum(record[0] == "invoke" and record[5] == "centrifuge" for _, record in self.records)
         edge = {"heddle_client_publications_total": clients, "heddle_client_unrecovered_total": self.refusals,
                 "heddle_client_accepted_total": self.connections, "process_resident_memory_bytes": 1 << 20}
         relay = {'heddle_relay_publications_total{result="accepted"}': self.accepted,

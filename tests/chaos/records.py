@@ -18,7 +18,8 @@ leaves its file out.
 The run itself, written once, by whoever starts it:
 
     run          settings                   an object, see SETTINGS
-    process      process, pid, start        a node under test has started; start counts the process's starts from 1 on
+    process      process, pid, start        a node under test has started; start counts the process's starts from 1
+                                            on. Needed for each process of which there are metrics
 
 Faults. `number` ties the two ends together; what can't be healed (kill -9) is healed once the process runs again
 and says that it listens.
@@ -29,8 +30,7 @@ and says that it listens.
 
 Publications. An id is unique over the whole run, and the payload holds it. `hash` is CRC-32 of the payload's bytes.
 
-    invoke       id, channel, hash, via     right before it is sent; via: "centrifuge", "raw" or "api". A raw one is
-                                            never acknowledged: `unknown` follows at once
+    invoke       id, channel, hash, via     right before it is sent; via: "centrifuge" or "api"
     ok           id, epoch, offset          acknowledged. "" and 0 where the answer tells no position (centrifuge)
     fail         id, code                   refused for certain: it must never be seen
     unknown      id, code                   no answer, or one that leaves it open

@@ -254,7 +254,7 @@ def judge_publishing(streams, sessions, findings):
     for publication in streams.publications.values():
         if publication.state == "open":
             findings.add("I12", f"{publication.id} was never answered", publication.place)
-        elif publication.state != "ok" and publication.via != "raw" and publication.invoked > sessions.steady_from:
+        elif publication.state != "ok" and publication.invoked > sessions.steady_from:
             findings.add("I12", f"{publication.id} failed though nothing was wrong any more", publication.place,
                          publication.answer_place)
 
