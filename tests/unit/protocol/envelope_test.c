@@ -13,8 +13,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-static uint8_t bytes[PAYLOAD_MAX];
-static uint8_t list[LIST_MAX]; /* one array with as many small integers as fit */
+static uint8_t bytes[ENVELOPE_MAX]; /* what the largest field holds */
+static uint8_t list[LIST_MAX];      /* one array with as many small integers as fit */
 
 /* How a kind is filled, how full, and compared; from the same lists as the kinds themselves. */
 typedef struct kind {
