@@ -105,7 +105,10 @@
 #define JOIN_FIELDS(F)                 \
     F(NAME, channel, CHANNEL_NAME_MAX) \
     F(TEXT, client, CLIENT_ID_MAX) F(TEXT, user, USER_ID_MAX) F(DATA, info, CLIENT_INFO_MAX)
-#define LEAVE_FIELDS(F) F(NAME, channel, CHANNEL_NAME_MAX) F(TEXT, client, CLIENT_ID_MAX)
+/* `user` and `info` only from the owner, to those who listen. */
+#define LEAVE_FIELDS(F)                \
+    F(NAME, channel, CHANNEL_NAME_MAX) \
+    F(TEXT, client, CLIENT_ID_MAX) F(TEXT, user, USER_ID_MAX) F(DATA, info, CLIENT_INFO_MAX)
 #define ASK_FIELDS(F)                  \
     F(UINT, id, 0)                     \
     F(UINT, question, 0)               \

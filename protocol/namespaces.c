@@ -13,6 +13,10 @@ struct namespace_entry {
 /* Names without ':' are in the namespace of this name. */
 #define DEFAULT_NAME SPAN("default")
 
+/* Of an entry in a list: those that it has, and those that it had from the first version on. */
+#define FIELDS     8u
+#define FIELDS_MIN 6u
+
 void namespaces_init(namespaces_t *self)
 {
     *self = (namespaces_t){0};
@@ -86,13 +90,15 @@ void namespaces_encode(const namespaces_t *self, buf_t *out)
     codec_write_array(out, (uint32_t)self->count);
     for (size_t i = 0; i < self->count; i++) {
         const struct namespace_entry *entry = &self->entries[i];
-        codec_write_array(out, 6);
+        codec_write_array(out, FIELDS);
         codec_write_text(out, span_new(entry->name, entry->name_size));
         codec_write_uint(out, entry->options.history_size);
         codec_write_uint(out, entry->options.history_ttl_us);
         codec_write_uint(out, entry->options.presence);
         codec_write_uint(out, (uint64_t)entry->options.subscribe);
         codec_write_uint(out, (uint64_t)entry->options.publish);
+        codec_write_uint(out, entry->options.join_leave);
+        codec_write_uint(out, entry->options.force_push_join_leave);
     }
 }
 
@@ -106,15 +112,15 @@ static int decode_entry(namespaces_t *self, span_t *rest)
 {
     span_t name;
     uint32_t fields;
-    uint64_t values[5];
+    uint64_t values[FIELDS - 1] = {0};
     int err = codec_read_array(rest, &fields);
-    if (!err && fields < 6)
+    if (!err && fields < FIELDS_MIN)
         err = ERR_MALFORMED;
     if (!err)
         err = codec_read_text(rest, NAMESPACE_NAME_MAX, &name);
-    for (size_t i = 0; !err && i < 5; i++)
+    for (uint32_t i = 0; !err && i < FIELDS - 1 && i + 1 < fields; i++)
         err = codec_read_uint(rest, &values[i]);
-    for (uint32_t i = 6; !err && i < fields; i++)
+    for (uint32_t i = FIELDS; !err && i < fields; i++)
         err = codec_skip(rest);
     if (err)
         return err;
@@ -124,6 +130,8 @@ static int decode_entry(namespaces_t *self, span_t *rest)
         .presence = values[2] != 0,
         .subscribe = (subscribe_rule_t)at_most(values[3], SUBSCRIBE_NOBODY),
         .publish = (publish_rule_t)at_most(values[4], PUBLISH_NOBODY),
+        .join_leave = values[5] != 0,
+        .force_push_join_leave = values[6] != 0,
     };
     return namespaces_add(self, name, &options);
 }

@@ -34,6 +34,8 @@ typedef struct channel_options {
     uint64_t history_size;   /* publications kept */
     uint64_t history_ttl_us; /* ... so long */
     bool presence;
+    bool join_leave;            /* those who listen can hear who comes and goes ... */
+    bool force_push_join_leave; /* ... and do, whether they ask for it or not */
     subscribe_rule_t subscribe;
     publish_rule_t publish;
 } channel_options_t;
@@ -53,8 +55,8 @@ int namespaces_add(namespaces_t *self, span_t name, const channel_options_t *opt
  * unchanged. */
 const channel_options_t *namespaces_find(const namespaces_t *self, span_t channel);
 
-/* The list that WELCOME carries: [[name, history size, history ttl us, presence, subscribe, publish], ...].
- */
+/* The list that WELCOME carries: [[name, history size, history ttl us, presence, subscribe, publish, join_leave,
+ * force_push_join_leave], ...]. */
 void namespaces_encode(const namespaces_t *self, buf_t *out);
 
 /* Replaces self by what a list says; on an error (ERR_TYPE, ...) self is unchanged. */

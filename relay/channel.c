@@ -11,7 +11,7 @@ struct relay_channel {
     uint64_t offset; /* of the newest message; 0 = none yet */
     relay_history_t history;
     relay_standing_t standing;
-    relay_presence_t *presence; /* owned; NULL where it is off */
+    relay_presence_t *presence; /* owned; NULL where nobody needs to know */
     union {
         relay_peer_slot_t one;   /* while count is 1 at most: most channels have one listener */
         relay_peer_slot_t *many; /* owned; unordered, no holes */
@@ -36,7 +36,7 @@ relay_channel_t *relay_channel_new(span_t name, const channel_options_t *options
     self->used_us = now_us;
     self->name_size = (uint8_t)name.size;
     memcpy(self->name, name.data, name.size);
-    if (options->presence)
+    if (options->presence || options->join_leave)
         self->presence = relay_presence_new();
     return self;
 }
@@ -84,11 +84,6 @@ uint32_t relay_channel_place(const relay_channel_t *self)
 void relay_channel_set_place(relay_channel_t *self, uint32_t place)
 {
     self->place = place;
-}
-
-relay_presence_t *relay_channel_presence(relay_channel_t *self)
-{
-    return self->presence;
 }
 
 /* --- who listens --- */
@@ -235,6 +230,83 @@ bool relay_channel_may_hold(const relay_channel_t *self, position_t position, ui
     return message.msg.node == node && message.msg.counter == counter;
 }
 
+/* --- who is present --- */
+
+const relay_presence_t *relay_channel_presence(const relay_channel_t *self)
+{
+    return self->options->presence ? self->presence : NULL;
+}
+
+static void tell_all(relay_channel_t *self, relay_context_t *context, const envelope_t *envelope,
+                     uint64_t now_us)
+{
+    buf_clear(&context->scratch);
+    envelope_encode(&context->scratch, envelope);
+    for (uint32_t i = 0; i < self->count; i++)
+        (void)relay_peers_send(&context->peers, slots_of(self)[i], buf_span(&context->scratch), now_us);
+}
+
+void relay_channel_join(relay_channel_t *self, relay_context_t *context, relay_peer_slot_t peer,
+                        const envelope_join_t *join, uint64_t now_us)
+{
+    if (!self->presence || !relay_presence_join(self->presence, join, peer))
+        return;
+    if (self->options->join_leave)
+        tell_all(self, context, &(envelope_t){.kind = KIND_JOIN, .join = *join}, now_us);
+}
+
+typedef struct leaving {
+    relay_channel_t *channel;
+    relay_context_t *context;
+    uint64_t now_us;
+} leaving_t;
+
+static void client_left(void *user, span_t client, span_t client_user, span_t info)
+{
+    const leaving_t *leaving = user;
+    if (!leaving->channel->options->join_leave)
+        return;
+    envelope_t leave = {.kind = KIND_LEAVE,
+                        .leave = {relay_channel_name(leaving->channel), client, client_user, info}};
+    tell_all(leaving->channel, leaving->context, &leave, leaving->now_us);
+}
+
+void relay_channel_leave(relay_channel_t *self, relay_context_t *context, relay_peer_slot_t peer,
+                         span_t client, uint64_t now_us)
+{
+    leaving_t leaving = {self, context, now_us};
+    if (self->presence)
+        relay_presence_leave(self->presence, client, peer, client_left, &leaving);
+}
+
+bool relay_channel_sweep_presence(relay_channel_t *self, relay_context_t *context, size_t *budget,
+                                  uint64_t now_us)
+{
+    if (!self->presence || context->peers.dead == 0)
+        return true;
+    leaving_t leaving = {self, context, now_us};
+    size_t cost = self->options->join_leave ? 1 + self->count : 1;
+    size_t affordable = *budget / cost + 1; /* a channel with more listeners than budget gets on, too */
+    size_t most = affordable;
+    bool done = relay_presence_sweep(self->presence, &context->peers, &most, client_left, &leaving);
+    size_t spent = (affordable - most) * cost;
+    *budget -= spent < *budget ? spent : *budget;
+    return done;
+}
+
+void relay_channel_write_presence(const relay_channel_t *self, const relay_context_t *context, buf_t *out)
+{
+    if (self->presence)
+        relay_presence_write(self->presence, &context->peers, out);
+}
+
+void relay_channel_read_presence(relay_channel_t *self, span_t list, relay_presence_slot_fn *slot_of,
+                                 void *context)
+{
+    if (self->presence)
+        relay_presence_read(self->presence, list, slot_of, context);
+}
+
 /* --- what another relay knew of it --- */
 
 relay_standing_t *relay_channel_standing(relay_channel_t *self)
@@ -347,8 +419,6 @@ bool relay_channel_sweep(relay_channel_t *self, relay_context_t *context, uint64
         if (!relay_peers_live(&context->peers, slots_of(self)[i]))
             remove_slot_at(self, i);
     }
-    if (self->presence && context->peers.dead)
-        relay_presence_sweep(self->presence, &context->peers);
     relay_history_trim(&self->history, &context->store, self->options, now_us);
     if (self->count || self->history.count || self->standing.waiting || self->standing.held)
         return true;

@@ -116,8 +116,25 @@ void relay_channel_recall(relay_channel_t *self, relay_context_t *context, const
 /* Lets the history go; the position stays. */
 void relay_channel_forget(relay_channel_t *self, relay_context_t *context);
 
+/* A client of the peer's is in the channel, or no longer. Where the namespace has join_leave, and it is news,
+ * all who listen are told. */
+void relay_channel_join(relay_channel_t *self, relay_context_t *context, relay_peer_slot_t peer,
+                        const envelope_join_t *join, uint64_t now_us);
+void relay_channel_leave(relay_channel_t *self, relay_context_t *context, relay_peer_slot_t peer,
+                         span_t client, uint64_t now_us);
+
 /* NULL where presence is off. */
-relay_presence_t *relay_channel_presence(relay_channel_t *self);
+const relay_presence_t *relay_channel_presence(const relay_channel_t *self);
+
+/* Takes away the clients of dead peers. To tell a listener of one costs 1 of the budget, and 1 for it itself; what
+ * is above is for another call. true: that was all. */
+bool relay_channel_sweep_presence(relay_channel_t *self, relay_context_t *context, size_t *budget,
+                                  uint64_t now_us);
+
+/* What relay_presence_write and relay_presence_read do; nothing where nobody needs to know. */
+void relay_channel_write_presence(const relay_channel_t *self, const relay_context_t *context, buf_t *out);
+void relay_channel_read_presence(relay_channel_t *self, span_t list, relay_presence_slot_fn *slot_of,
+                                 void *context);
 
 /* Takes away peers that are gone and what is too old. false: nobody needs it any more (no listener, no
  * history, nobody present, idle for RELAY_CHANNEL_IDLE_US, or if it is a copy for RELAY_COPY_IDLE_US; or it belongs to

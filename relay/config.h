@@ -39,6 +39,8 @@ typedef struct relay_namespace_config {
     uint64_t history_size;
     uint64_t history_ttl; /* us */
     bool presence;
+    bool join_leave;
+    bool force_push_join_leave;
     int subscribe; /* a subscribe_rule_t */
     int publish;   /* a publish_rule_t */
 } relay_namespace_config_t;

@@ -113,8 +113,8 @@ static int send_state(const relay_copies_t *self, relay_channel_t *channel, link
     const relay_standing_t *standing = relay_channel_standing(channel);
     position_t position = relay_channel_position(channel);
     buf_t presence = {0};
-    if (relay_channel_presence(channel))
-        relay_presence_write(relay_channel_presence(channel), &self->tenures->context->peers, &presence);
+    if (!(flags & STATE_COPY))
+        relay_channel_write_presence(channel, self->tenures->context, &presence);
     envelope_t state = {.kind = KIND_STATE,
                         .state = {.channel = relay_channel_name(channel),
                                   .number = self->tenures->view.number,

@@ -117,8 +117,11 @@ bool relay_directory_sweep(relay_directory_t *self, size_t budget, uint64_t now_
 {
     if (self->sweep_at == 0 && !begin_sweep(self, now_us))
         return false;
-    for (; self->sweep_at && budget; budget--) {
-        relay_channel_t *channel = self->all[--self->sweep_at];
+    for (; self->sweep_at && budget; budget -= budget > 0) {
+        relay_channel_t *channel = self->all[self->sweep_at - 1];
+        if (!relay_channel_sweep_presence(channel, self->context, &budget, now_us))
+            return true; /* it goes on there */
+        self->sweep_at--;
         if (!relay_channel_sweep(channel, self->context, now_us))
             remove_channel(self, channel);
     }

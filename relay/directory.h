@@ -27,8 +27,8 @@ size_t relay_directory_count(const relay_directory_t *self);
  * them. */
 relay_channel_t *relay_directory_at(const relay_directory_t *self, size_t place);
 
-/* Looks at the next `budget` channels; a sweep goes through all of them, then rests for RELAY_SWEEP_REST_US
- * unless peers are dead. true: there is more to do now. */
+/* Looks at the next `budget` channels, fewer where it is told who has left; a sweep goes through all of them, then
+ * rests for RELAY_SWEEP_REST_US unless peers are dead. true: there is more to do now. */
 #define RELAY_SWEEP_REST_US 5000000u
 bool relay_directory_sweep(relay_directory_t *self, size_t budget, uint64_t now_us);
 

@@ -55,7 +55,7 @@ void relay_front_down(relay_front_t *self, link_t *link, uint64_t now_us)
 {
     relay_peer_slot_t slot = relay_peers_slot(link);
     relay_front_mesh_down(self, link, now_us);
-    relay_peers_kill(&self->context.peers, slot);
+    relay_peers_kill(&self->context.peers, slot, now_us);
     relay_surveys_lost(&self->surveys, &self->context.peers, slot, now_us);
 }
 
@@ -162,18 +162,11 @@ static void serve_pub(relay_front_t *self, const relay_wish_t *wish, relay_chann
 
 /* --- presence --- */
 
-static void serve_join(relay_front_t *self, const relay_wish_t *wish, relay_channel_t *channel)
+static void serve_join(relay_front_t *self, const relay_wish_t *wish, relay_channel_t *channel,
+                       uint64_t now_us)
 {
-    relay_presence_t *presence = relay_channel_presence(channel);
-    if (presence && relay_peers_live(&self->context.peers, wish->from))
-        relay_presence_join(presence, &wish->envelope->join, wish->from);
-}
-
-static void serve_leave(const relay_wish_t *wish, relay_channel_t *channel)
-{
-    relay_presence_t *presence = relay_channel_presence(channel);
-    if (presence)
-        relay_presence_leave(presence, wish->envelope->leave.client, wish->from);
+    if (relay_peers_live(&self->context.peers, wish->from))
+        relay_channel_join(channel, &self->context, wish->from, &wish->envelope->join, now_us);
 }
 
 /* --- requests about channels --- */
@@ -196,8 +189,10 @@ static void serve(relay_front_t *self, const relay_wish_t *wish, relay_channel_t
     case KIND_PUB: serve_pub(self, wish, channel, now_us); return;
     case KIND_SUB: serve_sub(self, wish, channel, now_us); return;
     case KIND_UNSUB: relay_channel_unsubscribe(channel, wish->from, now_us); return;
-    case KIND_JOIN: serve_join(self, wish, channel); return;
-    case KIND_LEAVE: serve_leave(wish, channel); return;
+    case KIND_JOIN: serve_join(self, wish, channel, now_us); return;
+    case KIND_LEAVE:
+        relay_channel_leave(channel, &self->context, wish->from, wish->envelope->leave.client, now_us);
+        return;
     default: relay_front_answer(self, wish, channel, now_us);
     }
 }

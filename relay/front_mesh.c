@@ -261,7 +261,7 @@ static void take_gone(relay_front_t *self, link_t *from, uint64_t node, uint64_t
     relay_peer_slot_t slot = relay_peers_find_behind(&self->context.peers, from, node);
     link_t *link = node_find_link(self->node, node);
     if (slot != RELAY_NO_PEER)
-        relay_peers_kill(&self->context.peers, slot);
+        relay_peers_kill(&self->context.peers, slot, now_us);
     else if (link && link_is_up(link) && relay_peers_forwarded(&self->context.peers, relay_peers_slot(link)))
         link_reset(link, ERR_FULL, now_us);
 }
@@ -289,7 +289,7 @@ static void reset_those_who_used(relay_front_t *self, uint64_t owner, uint64_t n
 void relay_front_mesh_down(relay_front_t *self, link_t *link, uint64_t now_us)
 {
     if (link_peer_role(link) == ROLE_RELAY) {
-        relay_peers_kill_behind(&self->context.peers, link);
+        relay_peers_kill_behind(&self->context.peers, link, now_us);
         relay_mesh_down(self->mesh, link, now_us);
         reset_those_who_used(self, link_peer(link), now_us);
     } else if (relay_peers_forwarded(&self->context.peers, relay_peers_slot(link))) {

@@ -8,20 +8,20 @@
 
 /* --- about one channel --- */
 
-static void answer_presence(relay_front_t *self, relay_channel_t *channel, buf_t *items)
+static void answer_presence(relay_front_t *self, const relay_channel_t *channel, buf_t *items)
 {
-    relay_presence_t *presence = channel ? relay_channel_presence(channel) : NULL;
+    const relay_presence_t *presence = channel ? relay_channel_presence(channel) : NULL;
     if (!presence)
         codec_write_array(items, 0);
     else if (!relay_presence_list(presence, &self->context.peers, items))
         log_warn("presence.cut", "channel=%s", log_safe(relay_channel_name(channel)));
 }
 
-static void answer_presence_stats(relay_front_t *self, relay_channel_t *channel, buf_t *items)
+static void answer_presence_stats(relay_front_t *self, const relay_channel_t *channel, buf_t *items)
 {
     uint64_t clients = 0;
     uint64_t users = 0;
-    relay_presence_t *presence = channel ? relay_channel_presence(channel) : NULL;
+    const relay_presence_t *presence = channel ? relay_channel_presence(channel) : NULL;
     if (presence)
         relay_presence_stats(presence, &self->context.peers, &clients, &users);
     codec_write_array(items, 2);

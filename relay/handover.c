@@ -64,11 +64,19 @@ static void record_id(relay_handover_t *self, const envelope_msg_t *message, pos
     relay_publishers_record(self->publishers, message->node, message->counter, position, now_us);
 }
 
+typedef struct slot_search {
+    const relay_handover_t *handover;
+    uint64_t now_us;
+} slot_search_t;
+
+/* Who is not here may be on its way. */
 static relay_peer_slot_t slot_of_node(void *context, uint64_t node)
 {
-    const relay_handover_t *self = context;
-    link_t *link = node_find_link(self->node, node);
-    return link && link_is_up(link) ? relay_peers_slot(link) : RELAY_NO_PEER;
+    const slot_search_t *search = context;
+    link_t *link = node_find_link(search->handover->node, node);
+    if (link && link_is_up(link))
+        return relay_peers_slot(link);
+    return relay_peers_absent(&search->handover->tenures->context->peers, node, search->now_us);
 }
 
 /* The messages of a channel that another one's stream takes the place of join that stream. */
@@ -106,8 +114,8 @@ static void adopt(relay_handover_t *self, relay_channel_t *channel, const envelo
     standing->tenure = (uint8_t)tenure;
     standing->foreign = (state->flags & STATE_FOREIGN) != 0;
     standing->renewed = false;
-    if (relay_channel_presence(channel))
-        relay_presence_read(relay_channel_presence(channel), state->presence, slot_of_node, self);
+    slot_search_t search = {self, now_us};
+    relay_channel_read_presence(channel, state->presence, slot_of_node, &search);
     self->taken++;
 }
 

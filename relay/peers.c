@@ -8,15 +8,17 @@ typedef enum peer_state {
     FREE,
     LIVE,
     CUT, /* behind a relay that has still to be told so */
+    LINGERING,
     DEAD
 } peer_state_t;
 
 struct relay_peer {
     link_t *link;  /* borrowed; while LIVE or CUT */
-    uint64_t node; /* 0: the link's own peer */
+    uint64_t node; /* 0: the link's own peer; of one that lingers, its id */
     peer_state_t state;
     uint64_t forwarded; /* the owner that something was forwarded to; 0 = none */
-    uint64_t died_in;   /* the sweep that was the last to begin then */
+    uint64_t left_us;   /* when it began to linger */
+    uint64_t died_in;   /* the sweep that was the last to begin when it died */
 };
 
 void relay_peers_init(relay_peers_t *self)
@@ -81,22 +83,34 @@ relay_peer_slot_t relay_peers_behind(relay_peers_t *self, link_t *relay, uint64_
     return slot == RELAY_NO_PEER ? take_slot(self, relay, node) : slot;
 }
 
-void relay_peers_kill(relay_peers_t *self, relay_peer_slot_t slot)
+void relay_peers_kill(relay_peers_t *self, relay_peer_slot_t slot, uint64_t now_us)
 {
     CHECK(slot < self->count && self->slots[slot].link);
     struct relay_peer *peer = &self->slots[slot];
+    uint64_t node = peer->node ? peer->node : link_peer(peer->link);
     if (peer->node == 0)
         link_set_user(peer->link, NULL);
-    *peer = (struct relay_peer){.state = DEAD, .died_in = self->sweep};
-    self->dead++;
+    *peer = (struct relay_peer){.state = LINGERING, .node = node, .left_us = now_us};
 }
 
-void relay_peers_kill_behind(relay_peers_t *self, const link_t *relay)
+void relay_peers_kill_behind(relay_peers_t *self, const link_t *relay, uint64_t now_us)
 {
     for (size_t i = 0; i < self->count; i++) {
         if (self->slots[i].link == relay && self->slots[i].node)
-            relay_peers_kill(self, (relay_peer_slot_t)i);
+            relay_peers_kill(self, (relay_peer_slot_t)i, now_us);
     }
+}
+
+relay_peer_slot_t relay_peers_absent(relay_peers_t *self, uint64_t node, uint64_t now_us)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        if (self->slots[i].state == LINGERING && self->slots[i].node == node)
+            return (relay_peer_slot_t)i;
+    }
+    relay_peer_slot_t slot = take_slot(self, NULL, node);
+    self->slots[slot].state = LINGERING;
+    self->slots[slot].left_us = now_us;
+    return slot;
 }
 
 static const struct relay_peer *find_live(const relay_peers_t *self, relay_peer_slot_t slot)
@@ -115,6 +129,11 @@ bool relay_peers_live(const relay_peers_t *self, relay_peer_slot_t slot)
     return find_live(self, slot) != NULL;
 }
 
+bool relay_peers_dead(const relay_peers_t *self, relay_peer_slot_t slot)
+{
+    return slot >= self->count || self->slots[slot].state == DEAD || self->slots[slot].state == FREE;
+}
+
 bool relay_peers_is_behind(const relay_peers_t *self, relay_peer_slot_t slot)
 {
     const struct relay_peer *peer = find_live(self, slot);
@@ -127,6 +146,12 @@ uint64_t relay_peers_node(const relay_peers_t *self, relay_peer_slot_t slot)
     if (!peer)
         return 0;
     return peer->node ? peer->node : link_peer(peer->link);
+}
+
+uint64_t relay_peers_last_node(const relay_peers_t *self, relay_peer_slot_t slot)
+{
+    bool lingers = slot < self->count && self->slots[slot].state == LINGERING;
+    return lingers ? self->slots[slot].node : relay_peers_node(self, slot);
 }
 
 /* --- sending --- */
@@ -167,7 +192,11 @@ void relay_peers_tick(relay_peers_t *self, uint64_t now_us)
         struct relay_peer *peer = &self->slots[i];
         envelope_t gone = {.kind = KIND_GONE, .gone = {peer->node}};
         if (peer->state == CUT && link_send(peer->link, &gone, now_us) == OK)
-            relay_peers_kill(self, (relay_peer_slot_t)i);
+            relay_peers_kill(self, (relay_peer_slot_t)i, now_us);
+        if (peer->state == LINGERING && now_us >= peer->left_us + RELAY_PEER_LINGER_US) {
+            *peer = (struct relay_peer){.state = DEAD, .died_in = self->sweep};
+            self->dead++;
+        }
     }
 }
 

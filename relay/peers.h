@@ -4,9 +4,9 @@
  * Life:   relay_peers_init -> (add | kill | sweep_begins, sweep_ends)* -> relay_peers_fini
  *
  * A channel keeps a slot for each subscribed peer: 4 bytes, and no list per peer that would cost ten times as
- * much. When a peer is gone its slot is dead at once, which takes no time however many channels it was in;
- * the directory's sweep takes dead slots out of the channels, and only a slot that a whole sweep has passed
- * over is used again.
+ * much. When a peer is gone its slot leads nowhere at once, which takes no time however many channels it was in.
+ * It lingers for a while, in which the peer may be back with another slot; then it is dead: the directory's sweep
+ * takes dead slots out of the channels, and only a slot that a whole sweep has passed over is used again.
  *
  * A node that has no link with this relay can stand behind another relay, which forwards for it (FORWARD, BACK): it has a
  * slot as well, with that relay's link.
@@ -22,7 +22,7 @@ typedef uint32_t relay_peer_slot_t;
 
 typedef struct relay_peers {
     struct relay_peer *slots; /* owned */
-    size_t count;             /* slots in use or dead */
+    size_t count;             /* slots in use, lingering or dead */
     size_t dead;              /* of these, waiting for a sweep */
     uint64_t sweep;           /* the number of the last sweep that began */
     buf_t scratch;            /* for BACK */
@@ -43,23 +43,35 @@ relay_peer_slot_t relay_peers_find_behind(const relay_peers_t *self, const link_
 
 relay_peer_slot_t relay_peers_find_any_behind(const relay_peers_t *self, uint64_t node);
 
-void relay_peers_kill(relay_peers_t *self, relay_peer_slot_t slot);
-void relay_peers_kill_behind(relay_peers_t *self, const link_t *relay); /* all of them */
+/* A link that was reset is up again, and its clients have joined again, in a fraction of this: so nobody is told
+ * that they have left. */
+#define RELAY_PEER_LINGER_US 2000000u
+
+void relay_peers_kill(relay_peers_t *self, relay_peer_slot_t slot, uint64_t now_us);
+void relay_peers_kill_behind(relay_peers_t *self, const link_t *relay, uint64_t now_us); /* all of them */
+
+/* A slot of a node that another relay knew, and that is not here (yet): it lingers. Found or made. */
+relay_peer_slot_t relay_peers_absent(relay_peers_t *self, uint64_t node, uint64_t now_us);
 
 relay_peer_slot_t relay_peers_slot(const link_t *link);
 
-/* The link that leads to it. NULL = dead, or nobody. */
+/* The link that leads to it. NULL = lingering, dead, or nobody. */
 link_t *relay_peers_link(const relay_peers_t *self, relay_peer_slot_t slot);
 bool relay_peers_live(const relay_peers_t *self, relay_peer_slot_t slot);
+bool relay_peers_dead(const relay_peers_t *self, relay_peer_slot_t slot); /* neither live nor lingering */
 bool relay_peers_is_behind(const relay_peers_t *self, relay_peer_slot_t slot);
-uint64_t relay_peers_node(const relay_peers_t *self, relay_peer_slot_t slot); /* its id; 0 = dead */
+uint64_t relay_peers_node(const relay_peers_t *self, relay_peer_slot_t slot); /* its id; 0 = not live */
+
+/* The id of a slot's node, which may be lingering, too; 0 = dead. */
+uint64_t relay_peers_last_node(const relay_peers_t *self, relay_peer_slot_t slot);
 
 /* Sends one encoded envelope. Whose window is full has fallen behind for good and is cut off: its link is reset, or the relay
  * that forwards for it is told to do that; it starts again from its positions, and nobody else waits for it. OK,
  * ERR_CLOSED (nobody there), ERR_FULL (cut off). */
 int relay_peers_send(relay_peers_t *self, relay_peer_slot_t slot, span_t encoded, uint64_t now_us);
 
-/* Tells relays of those behind them who were cut off, as far as there is room. Once a turn. */
+/* Tells relays of those behind them who were cut off, as far as there is room. Who has lingered for long enough is
+ * dead. Once a turn. */
 void relay_peers_tick(relay_peers_t *self, uint64_t now_us);
 
 /* Something that lasts was forwarded for this peer to an owner: which one; 0 = nothing was. Of several, the first. */

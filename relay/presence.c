@@ -13,6 +13,8 @@ typedef struct entry {
 
 struct relay_presence {
     table_t entries; /* by client; owned */
+    table_t gone;    /* those that a sweep took away, and nobody has been told yet; by client; owned */
+    size_t gone_at;  /* where the next one may be */
 };
 
 _Static_assert(CLIENT_INFO_MAX <= UINT16_MAX, "an info's size fits its field");
@@ -38,7 +40,16 @@ relay_presence_t *relay_presence_new(void)
 {
     relay_presence_t *self = mem_new(sizeof *self);
     table_init(&self->entries, client_of);
+    table_init(&self->gone, client_of);
     return self;
+}
+
+static void free_all(table_t *entries)
+{
+    entry_t *entry;
+    for (size_t at = 0; (entry = table_next(entries, &at)) != NULL;)
+        mem_free(entry);
+    table_fini(entries);
 }
 
 void relay_presence_destroy(relay_presence_t **self_p)
@@ -47,16 +58,13 @@ void relay_presence_destroy(relay_presence_t **self_p)
     if (!self)
         return;
     *self_p = NULL;
-    entry_t *entry;
-    for (size_t at = 0; (entry = table_next(&self->entries, &at)) != NULL;)
-        mem_free(entry);
-    table_fini(&self->entries);
+    free_all(&self->entries);
+    free_all(&self->gone);
     mem_free(self);
 }
 
-void relay_presence_join(relay_presence_t *self, const envelope_join_t *join, relay_peer_slot_t peer)
+static entry_t *new_entry(const envelope_join_t *join, relay_peer_slot_t peer)
 {
-    mem_free(table_remove(&self->entries, join->client));
     size_t size = join->client.size + join->user.size + join->info.size;
     entry_t *entry = mem_new(sizeof *entry + size);
     entry->peer = peer;
@@ -69,29 +77,70 @@ void relay_presence_join(relay_presence_t *self, const envelope_join_t *join, re
         if (parts[i].size)
             memcpy(at, parts[i].data, parts[i].size);
     }
-    table_put(&self->entries, entry);
+    return entry;
 }
 
-void relay_presence_leave(relay_presence_t *self, span_t client, relay_peer_slot_t peer)
+/* Who has gone without anybody's knowing is back before it was missed. */
+bool relay_presence_join(relay_presence_t *self, const envelope_join_t *join, relay_peer_slot_t peer)
+{
+    entry_t *before = table_remove(&self->entries, join->client);
+    if (!before)
+        before = table_remove(&self->gone, join->client);
+    bool news = !before;
+    mem_free(before);
+    table_put(&self->entries, new_entry(join, peer));
+    return news;
+}
+
+static void tell(entry_t *entry, relay_presence_left_fn *left, void *context)
+{
+    left(context, client_of(entry), user_of(entry), info_of(entry));
+    mem_free(entry);
+}
+
+void relay_presence_leave(relay_presence_t *self, span_t client, relay_peer_slot_t peer,
+                          relay_presence_left_fn *left, void *context)
 {
     entry_t *entry = table_get(&self->entries, client);
-    if (entry && entry->peer == peer)
-        mem_free(table_remove(&self->entries, client));
+    if (!entry || entry->peer != peer)
+        return;
+    table_remove(&self->entries, client);
+    tell(entry, left, context);
 }
 
-void relay_presence_sweep(relay_presence_t *self, const relay_peers_t *peers)
+static void part(relay_presence_t *self, const relay_peers_t *peers)
 {
     table_t living;
     table_init(&living, client_of);
     entry_t *entry;
     for (size_t at = 0; (entry = table_next(&self->entries, &at)) != NULL;) {
-        if (relay_peers_live(peers, entry->peer))
-            table_put(&living, entry);
-        else
-            mem_free(entry);
+        bool dead = relay_peers_dead(peers, entry->peer);
+        table_put(dead ? &self->gone : &living, entry);
     }
     table_fini(&self->entries);
     self->entries = living;
+}
+
+/* Any of the gone; what moves when it is taken out moves to its place, or is met in the next round. */
+static entry_t *take_gone(relay_presence_t *self)
+{
+    entry_t *entry = table_next(&self->gone, &self->gone_at);
+    if (!entry) {
+        self->gone_at = 0;
+        entry = table_next(&self->gone, &self->gone_at);
+    }
+    self->gone_at--;
+    return table_remove(&self->gone, client_of(entry));
+}
+
+bool relay_presence_sweep(relay_presence_t *self, const relay_peers_t *peers, size_t *most,
+                          relay_presence_left_fn *left, void *context)
+{
+    if (self->gone.count == 0)
+        part(self, peers);
+    for (; self->gone.count && *most; --*most)
+        tell(take_gone(self), left, context);
+    return self->gone.count == 0;
 }
 
 size_t relay_presence_count(const relay_presence_t *self)
@@ -106,7 +155,8 @@ static bool write_list(const relay_presence_t *self, const relay_peers_t *peers,
     bool whole = true;
     const entry_t *entry;
     for (size_t at = 0; whole && (entry = table_next(&self->entries, &at)) != NULL;) {
-        if (!relay_peers_live(peers, entry->peer))
+        uint64_t node = relay_peers_last_node(peers, entry->peer);
+        if (with_nodes ? !node : !relay_peers_live(peers, entry->peer))
             continue;
         size_t before = items.size;
         codec_write_array(&items, with_nodes ? 4 : 3);
@@ -114,7 +164,7 @@ static bool write_list(const relay_presence_t *self, const relay_peers_t *peers,
         codec_write_text(&items, user_of(entry));
         codec_write_data(&items, info_of(entry));
         if (with_nodes)
-            codec_write_uint(&items, relay_peers_node(peers, entry->peer));
+            codec_write_uint(&items, node);
         whole = items.size <= LIST_MAX - 8;
         if (whole)
             count++;
@@ -152,10 +202,12 @@ static int read_entry(span_t *list, envelope_join_t *join, uint64_t *node)
     return err ? err : codec_read_uint(list, node);
 }
 
-void relay_presence_read(relay_presence_t *self, span_t list,
-                         relay_peer_slot_t (*slot_of)(void *context, uint64_t node), void *context)
+void relay_presence_read(relay_presence_t *self, span_t list, relay_presence_slot_fn *slot_of, void *context)
 {
     uint32_t count;
+    free_all(&self->entries);
+    free_all(&self->gone);
+    self->gone_at = 0;
     if (list.size == 0 || codec_read_array(&list, &count))
         return;
     for (; count > 0; count--) {
@@ -163,9 +215,7 @@ void relay_presence_read(relay_presence_t *self, span_t list,
         uint64_t node;
         if (read_entry(&list, &join, &node))
             return;
-        relay_peer_slot_t slot = slot_of(context, node);
-        if (slot != RELAY_NO_PEER && !table_get(&self->entries, join.client))
-            relay_presence_join(self, &join, slot);
+        relay_presence_join(self, &join, slot_of(context, node));
     }
 }
 

@@ -84,6 +84,8 @@ static const vector_t vectors[] = {
                          STR("\x00\xff\x80")}}}},
     {"join", TO_RELAY(4), {{KIND_JOIN, .join = {STR("chat:1"), WHO}}}},
     {"leave", TO_RELAY(5), {{KIND_LEAVE, .leave = {STR("chat:1"), STR("7f9d2c")}}}},
+    {"join_told", TO_EDGE(8), {{KIND_JOIN, .join = {STR("chat:1"), WHO}}}},
+    {"leave_told", TO_EDGE(9), {{KIND_LEAVE, .leave = {STR("chat:1"), WHO}}}},
     {"ask_presence", TO_RELAY(6), {{KIND_ASK, .ask = {1, QUESTION_PRESENCE, .channel = STR("chat:1")}}}},
     {"ask_disconnect",
      TO_RELAY(7),

@@ -100,6 +100,8 @@ static void what_is_encoded_is_decoded_again(void **state)
     const channel_options_t options = {.history_size = UINT64_MAX,
                                        .history_ttl_us = 30000000,
                                        .presence = true,
+                                       .join_leave = true,
+                                       .force_push_join_leave = true,
                                        .subscribe = SUBSCRIBE_TOKEN,
                                        .publish = PUBLISH_SUBSCRIBERS};
     assert_int_equal(namespaces_add(*state, SPAN("full"), &options), OK);
@@ -112,6 +114,9 @@ static void what_is_encoded_is_decoded_again(void **state)
     assert_true(decoded->history_size == UINT64_MAX);
     assert_int_equal(decoded->history_ttl_us, 30000000);
     assert_true(decoded->presence);
+    assert_true(decoded->join_leave);
+    assert_true(decoded->force_push_join_leave);
+    assert_false(namespaces_find(&copy, SPAN("chat"))->join_leave);
     assert_int_equal(decoded->subscribe, SUBSCRIBE_TOKEN);
     assert_int_equal(decoded->publish, PUBLISH_SUBSCRIBERS);
     assert_int_equal(size_of(&copy, "chat"), 5);
@@ -126,6 +131,20 @@ static void write_entry(buf_t *list, const char *name, uint64_t subscribe, uint6
     const uint64_t values[] = {1, 2, 0, subscribe, publish};
     for (uint32_t i = 0; i + 1 < fields; i++)
         codec_write_uint(list, i < 5 ? values[i] : 7);
+}
+
+/* A relay of the first version leaves out what came later. */
+static void what_an_entry_does_not_have_is_off(void **state)
+{
+    buf_t list = {0};
+    codec_write_array(&list, 2);
+    write_entry(&list, "a", 0, 0, 6);
+    write_entry(&list, "b", 0, 0, 7);
+    assert_int_equal(namespaces_decode(*state, buf_span(&list)), OK);
+    assert_false(namespaces_find(*state, SPAN("a:x"))->join_leave);
+    assert_true(namespaces_find(*state, SPAN("b:x"))->join_leave);
+    assert_false(namespaces_find(*state, SPAN("b:x"))->force_push_join_leave);
+    buf_fini(&list);
 }
 
 static void rules_of_a_newer_version_count_as_the_strictest(void **state)
@@ -184,6 +203,7 @@ int main(void)
         TEST(a_name_that_no_channel_can_have_is_refused),
         TEST(there_is_a_limit),
         TEST(what_is_encoded_is_decoded_again),
+        TEST(what_an_entry_does_not_have_is_off),
         TEST(rules_of_a_newer_version_count_as_the_strictest),
         TEST(a_list_that_is_none_leaves_the_set_as_it_was),
     };

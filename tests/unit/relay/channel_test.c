@@ -226,12 +226,83 @@ static void who_is_present_keeps_a_channel(void **state)
     uint64_t late = NOW + 2 * RELAY_CHANNEL_IDLE_US;
     relay_channel_t *channel = relay_channel_new(SPAN("room"), &with_presence, 7, NOW);
     const envelope_join_t join = {SPAN("room"), SPAN("c1"), SPAN("ann"), SPAN("")};
-    relay_presence_join(relay_channel_presence(channel), &join, f->listeners[0].slot);
+    size_t budget = 10;
+    relay_channel_join(channel, &f->context, f->listeners[0].slot, &join, NOW);
     assert_true(relay_channel_sweep(channel, &f->context, late));
     link_reset(f->listeners[0].link, ERR_TIMEOUT, NOW);
+    listeners_die(&f->context.peers);
+    assert_true(relay_channel_sweep_presence(channel, &f->context, &budget, late));
+    assert_int_equal(relay_presence_count(relay_channel_presence(channel)), 0);
     assert_false(relay_channel_sweep(channel, &f->context, late));
     relay_channel_destroy(&channel, &f->context);
     assert_null(relay_channel_presence(f->channel)); /* where it is off */
+}
+
+/* A channel where joins are told, with these listeners. */
+static relay_channel_t *room_with(fixture_t *f, const channel_options_t *of, int listeners)
+{
+    relay_channel_t *channel = relay_channel_new(SPAN("room"), of, 7, NOW);
+    for (int i = 0; i < listeners; i++) {
+        relay_channel_subscribe(channel, &f->context, f->listeners[i].slot, (position_t){0}, NOW);
+        assert_string_equal(heard(f, i), "SUB_OK:0:0:0 ");
+    }
+    return channel;
+}
+
+static void join(fixture_t *f, relay_channel_t *channel, int edge, const char *client)
+{
+    const envelope_join_t join = {SPAN("room"), span_str(client), SPAN("ann"), SPAN("{}")};
+    relay_channel_join(channel, &f->context, f->listeners[edge].slot, &join, NOW);
+}
+
+static void who_comes_and_goes_is_told_to_all_who_listen(void **state)
+{
+    fixture_t *f = *state;
+    const channel_options_t told = {.join_leave = true};
+    relay_channel_t *room = room_with(f, &told, 2);
+    join(f, room, 0, "c1");
+    join(f, room, 0, "c1"); /* the edge has subscribed again */
+    relay_channel_leave(room, &f->context, f->listeners[1].slot, SPAN("c1"), NOW); /* not its own */
+    relay_channel_leave(room, &f->context, f->listeners[0].slot, SPAN("c1"), NOW);
+    relay_channel_leave(room, &f->context, f->listeners[0].slot, SPAN("c1"), NOW);
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(heard(f, i), "JOIN:c1:ann:{} LEAVE:c1:ann:{} ");
+    assert_string_equal(heard(f, 2), "");
+    assert_null(relay_channel_presence(room)); /* nobody may ask: presence is off */
+    relay_channel_destroy(&room, &f->context);
+}
+
+static void where_joins_are_not_told_nobody_hears_of_them(void **state)
+{
+    fixture_t *f = *state;
+    relay_channel_t *room = room_with(f, &with_presence, 1);
+    join(f, room, 0, "c1");
+    relay_channel_leave(room, &f->context, f->listeners[0].slot, SPAN("c1"), NOW);
+    assert_string_equal(heard(f, 0), "");
+    relay_channel_destroy(&room, &f->context);
+}
+
+static void the_clients_of_a_dead_edge_leave_a_few_at_a_time(void **state)
+{
+    fixture_t *f = *state;
+    const channel_options_t told = {.join_leave = true};
+    relay_channel_t *room = room_with(f, &told, 3);
+    for (int i = 0; i < 3; i++)
+        join(f, room, i, i == 0 ? "c0" : i == 1 ? "c1" : "c2");
+    join(f, room, 0, "c3");
+    join(f, room, 0, "c4");
+    heard(f, 1);
+    link_reset(f->listeners[0].link, ERR_TIMEOUT, NOW);
+    listeners_die(&f->context.peers);
+    size_t budget = 4; /* what it takes to tell three listeners of one client */
+    assert_false(relay_channel_sweep_presence(room, &f->context, &budget, NOW));
+    assert_int_equal(budget, 0);
+    size_t told_first = strlen(heard(f, 1));
+    assert_true(told_first > 0);
+    budget = 1000;
+    assert_true(relay_channel_sweep_presence(room, &f->context, &budget, NOW));
+    assert_int_equal(told_first + strlen(heard(f, 1)), 3 * strlen("LEAVE:c0:ann:{} "));
+    relay_channel_destroy(&room, &f->context);
 }
 
 static void each_channel_has_an_epoch_of_its_own(void **state)
@@ -260,6 +331,9 @@ int main(void)
         TEST(a_sweep_takes_out_the_dead),
         TEST(a_channel_that_nobody_needs_for_an_hour_may_go),
         TEST(who_is_present_keeps_a_channel),
+        TEST(who_comes_and_goes_is_told_to_all_who_listen),
+        TEST(where_joins_are_not_told_nobody_hears_of_them),
+        TEST(the_clients_of_a_dead_edge_leave_a_few_at_a_time),
         TEST(each_channel_has_an_epoch_of_its_own),
     };
     return cmocka_run_group_tests_name("relay/channel", tests, NULL, NULL);

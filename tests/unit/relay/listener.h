@@ -42,6 +42,14 @@ static inline void write_down(listener_t *self, const envelope_t *envelope)
         buf_clear(&self->items);
         buf_append_span(&self->items, envelope->answer.items);
         break;
+    case KIND_JOIN:
+        buf_printf(&self->heard, "JOIN:%.*s:%.*s:%.*s ", SPAN_FMT(envelope->join.client),
+                   SPAN_FMT(envelope->join.user), SPAN_FMT(envelope->join.info));
+        break;
+    case KIND_LEAVE:
+        buf_printf(&self->heard, "LEAVE:%.*s:%.*s:%.*s ", SPAN_FMT(envelope->leave.client),
+                   SPAN_FMT(envelope->leave.user), SPAN_FMT(envelope->leave.info));
+        break;
     default: buf_printf(&self->heard, "%s ", envelope_kind_name(envelope->kind));
     }
 }
@@ -77,7 +85,7 @@ static inline void listener_envelope(void *context, link_t *link, const envelope
 static inline void listener_down(void *context, link_t *link, int reason)
 {
     listener_t *self = context;
-    relay_peers_kill(self->peers, relay_peers_slot(link));
+    relay_peers_kill(self->peers, relay_peers_slot(link), NOW);
     self->downs++;
     self->reason = reason;
 }
@@ -94,6 +102,12 @@ static inline uint64_t listener_session(void *context)
 {
     (void)context;
     return SESSION;
+}
+
+/* All whose links went down are dead from now on. */
+static inline void listeners_die(relay_peers_t *peers)
+{
+    relay_peers_tick(peers, NOW + RELAY_PEER_LINGER_US);
 }
 
 static const link_events_t listener_events = {listener_send, listener_up, listener_envelope, listener_down,

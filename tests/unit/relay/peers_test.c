@@ -32,9 +32,15 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void kill(fixture_t *f, int which)
+static void take_down(fixture_t *f, int which)
 {
     link_reset(f->listeners[which].link, ERR_CLOSED, NOW);
+}
+
+static void kill(fixture_t *f, int which)
+{
+    take_down(f, which);
+    listeners_die(&f->peers);
 }
 
 static relay_peer_slot_t slot(const fixture_t *f, int which)
@@ -67,14 +73,36 @@ static void a_slot_leads_to_its_link_and_back(void **state)
     assert_null(relay_peers_link(&f->peers, 99));
 }
 
-static void a_dead_slot_leads_nowhere_at_once(void **state)
+static void a_slot_leads_nowhere_as_soon_as_its_link_is_down(void **state)
 {
     fixture_t *f = *state;
-    kill(f, 1);
+    take_down(f, 1);
     assert_null(relay_peers_link(&f->peers, slot(f, 1)));
     assert_false(relay_peers_live(&f->peers, slot(f, 1)));
     assert_true(relay_peers_live(&f->peers, slot(f, 2)));
+}
+
+static void who_is_gone_lingers_before_it_is_dead(void **state)
+{
+    fixture_t *f = *state;
+    take_down(f, 1);
+    relay_peers_tick(&f->peers, NOW + RELAY_PEER_LINGER_US - 1);
+    assert_false(relay_peers_dead(&f->peers, slot(f, 1)));
+    assert_int_equal(f->peers.dead, 0);
+    relay_peers_tick(&f->peers, NOW + RELAY_PEER_LINGER_US);
+    assert_true(relay_peers_dead(&f->peers, slot(f, 1)));
+    assert_false(relay_peers_dead(&f->peers, slot(f, 0)));
     assert_int_equal(f->peers.dead, 1);
+}
+
+static void a_lingering_slot_is_not_used_again_by_any_sweep(void **state)
+{
+    fixture_t *f = *state;
+    take_down(f, 1);
+    relay_peer_slot_t lingering = slot(f, 1);
+    sweep(f);
+    sweep(f);
+    assert_int_not_equal(come(f, 1), lingering);
 }
 
 static void the_walk_meets_those_who_live(void **state)
@@ -119,7 +147,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_slot_leads_to_its_link_and_back),
-        TEST(a_dead_slot_leads_nowhere_at_once),
+        TEST(a_slot_leads_nowhere_as_soon_as_its_link_is_down),
+        TEST(who_is_gone_lingers_before_it_is_dead),
+        TEST(a_lingering_slot_is_not_used_again_by_any_sweep),
         TEST(the_walk_meets_those_who_live),
         TEST(a_dead_slot_is_not_used_again_before_a_whole_sweep),
         TEST(a_sweep_that_had_begun_before_the_death_does_not_count),

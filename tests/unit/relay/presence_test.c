@@ -14,6 +14,7 @@ typedef struct fixture {
     relay_peers_t peers;
     listener_t edges[2];
     relay_presence_t *presence;
+    buf_t left; /* "c1/ann/{} " of each who has left */
 } fixture_t;
 
 static int set_up(void **state)
@@ -31,21 +32,40 @@ static int tear_down(void **state)
 {
     fixture_t *fixture = *state;
     relay_presence_destroy(&fixture->presence);
+    buf_fini(&fixture->left);
     for (int i = 0; i < 2; i++)
         listener_stop(&fixture->edges[i]);
     relay_peers_fini(&fixture->peers);
     return 0;
 }
 
-static void join(fixture_t *f, int edge, const char *client, const char *user, const char *info)
+/* Is it news? */
+static bool join(fixture_t *f, int edge, const char *client, const char *user, const char *info)
 {
     const envelope_join_t join = {SPAN("chat"), span_str(client), span_str(user), span_str(info)};
-    relay_presence_join(f->presence, &join, f->edges[edge].slot);
+    return relay_presence_join(f->presence, &join, f->edges[edge].slot);
+}
+
+static void write_left(void *context, span_t client, span_t user, span_t info)
+{
+    buf_printf(context, "%.*s/%.*s/%.*s ", SPAN_FMT(client), SPAN_FMT(user), SPAN_FMT(info));
 }
 
 static void leave(fixture_t *f, int edge, const char *client)
 {
-    relay_presence_leave(f->presence, span_str(client), f->edges[edge].slot);
+    relay_presence_leave(f->presence, span_str(client), f->edges[edge].slot, write_left, &f->left);
+}
+
+/* The edge's link is down, and it has not come back in time. */
+static void die(fixture_t *f, int edge)
+{
+    link_reset(f->edges[edge].link, ERR_TIMEOUT, NOW);
+    listeners_die(&f->peers);
+}
+
+static bool sweep(fixture_t *f, size_t most)
+{
+    return relay_presence_sweep(f->presence, &f->peers, &most, write_left, &f->left);
 }
 
 static int compare(const void *a, const void *b)
@@ -103,8 +123,8 @@ static void a_second_join_replaces_the_first(void **state)
     join(f, 0, "c1", "ann", "old");
     join(f, 0, "c1", "ann", "a longer text");
     assert_string_equal(listed(f), "c1/ann/a longer text ");
-    join(f, 1, "c1", "ann", "elsewhere");
-    leave(f, 0, "c1"); /* the old edge's word comes late */
+    assert_false(join(f, 1, "c1", "ann", "elsewhere")); /* who is there already is no news */
+    leave(f, 0, "c1");                                  /* the old edge's word comes late */
     assert_string_equal(listed(f), "c1/ann/elsewhere ");
 }
 
@@ -128,9 +148,72 @@ static void clients_of_a_dead_edge_are_not_listed_and_a_sweep_frees_them(void **
     assert_int_equal(clients, 1);
     assert_int_equal(users, 1);
     assert_int_equal(relay_presence_count(f->presence), 2);
-    relay_presence_sweep(f->presence, &f->peers);
+    assert_true(sweep(f, SIZE_MAX));
+    assert_int_equal(relay_presence_count(f->presence), 2); /* the edge may be back yet */
+    listeners_die(&f->peers);
+    assert_true(sweep(f, SIZE_MAX));
     assert_int_equal(relay_presence_count(f->presence), 1);
     assert_string_equal(listed(f), "c2/bob/ ");
+    assert_string_equal(buf_text(&f->left), "c1/ann/ ");
+}
+
+static void coming_is_news_once_and_again_after_leaving(void **state)
+{
+    fixture_t *f = *state;
+    assert_true(join(f, 0, "c1", "ann", "{}"));
+    assert_false(join(f, 0, "c1", "ann", "{}"));
+    leave(f, 0, "c1");
+    leave(f, 0, "c1");
+    assert_string_equal(buf_text(&f->left), "c1/ann/{} ");
+    assert_true(join(f, 0, "c1", "ann", "{}"));
+}
+
+static void who_is_back_before_its_edge_is_dead_has_never_left(void **state)
+{
+    fixture_t *f = *state;
+    join(f, 0, "c1", "ann", "");
+    link_reset(f->edges[0].link, ERR_TIMEOUT, NOW);
+    assert_false(join(f, 1, "c1", "ann", "")); /* the same edge, by another link */
+    listeners_die(&f->peers);
+    assert_true(sweep(f, SIZE_MAX));
+    assert_string_equal(buf_text(&f->left), "");
+    assert_string_equal(listed(f), "c1/ann/ ");
+}
+
+static void a_sweep_tells_of_as_many_as_it_may_and_of_each_once(void **state)
+{
+    fixture_t *f = *state;
+    enum { CLIENTS = 100 };
+    char client[16];
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        snprintf(client, sizeof client, "c%u", i);
+        join(f, i % 10 == 0, client, "", "");
+    }
+    die(f, 0);
+    unsigned calls = 1;
+    for (; !sweep(f, 7); calls++)
+        continue;
+    assert_int_equal(calls, (90 + 6) / 7);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        snprintf(client, sizeof client, "c%u// ", i);
+        const char *told = strstr(buf_text(&f->left), client);
+        assert_true((told != NULL) == (i % 10 != 0));
+        assert_true(!told || !strstr(told + 1, client));
+    }
+    assert_int_equal(relay_presence_count(f->presence), 10);
+}
+
+static void who_is_back_before_its_leaving_was_told_has_never_left(void **state)
+{
+    fixture_t *f = *state;
+    join(f, 0, "c1", "ann", "");
+    die(f, 0);
+    assert_false(sweep(f, 0));
+    assert_int_equal(relay_presence_count(f->presence), 0);
+    assert_false(join(f, 1, "c1", "ann", ""));
+    assert_true(sweep(f, 1));
+    assert_string_equal(buf_text(&f->left), "");
+    assert_string_equal(listed(f), "c1/ann/ ");
 }
 
 static void a_user_counts_once_and_the_anonymous_together(void **state)
@@ -177,6 +260,10 @@ int main(void)
         TEST(a_second_join_replaces_the_first),
         TEST(only_its_own_edge_can_take_a_client_away),
         TEST(clients_of_a_dead_edge_are_not_listed_and_a_sweep_frees_them),
+        TEST(coming_is_news_once_and_again_after_leaving),
+        TEST(who_is_back_before_its_edge_is_dead_has_never_left),
+        TEST(a_sweep_tells_of_as_many_as_it_may_and_of_each_once),
+        TEST(who_is_back_before_its_leaving_was_told_has_never_left),
         TEST(a_user_counts_once_and_the_anonymous_together),
         TEST(a_list_that_would_be_too_long_is_cut_between_two_clients),
     };
