@@ -1,0 +1,153 @@
+#include "fabric/routes.h"
+
+#include "base/mem.h"
+#include "protocol/owner.h"
+
+typedef struct linked_relay {
+    list_node_t node;
+    link_t *link; /* borrowed */
+    view_t told;  /* number 0: nothing yet */
+    bool open;    /* may be chosen */
+} linked_relay_t;
+
+void routes_init(routes_t *self)
+{
+    *self = (routes_t){0};
+    list_init(&self->relays);
+}
+
+void routes_fini(routes_t *self)
+{
+    for (list_node_t *node; (node = list_pop(&self->relays)) != NULL;)
+        mem_free(LIST_ITEM(node, linked_relay_t, node));
+}
+
+static linked_relay_t *find_relay(const routes_t *self, uint64_t id)
+{
+    LIST_EACH (node, &self->relays) {
+        linked_relay_t *relay = LIST_ITEM(node, linked_relay_t, node);
+        if (link_peer(relay->link) == id)
+            return relay;
+    }
+    return NULL;
+}
+
+/* --- the view in use --- */
+
+/* Has a relay told a later view of the same lineage? */
+static bool is_outdated(const routes_t *self, const view_t *view)
+{
+    LIST_EACH (node, &self->relays) {
+        const view_t *told = &LIST_ITEM(node, linked_relay_t, node)->told;
+        if (told->lineage == view->lineage && told->number > view->number)
+            return true;
+    }
+    return false;
+}
+
+/* "Greater" orders lineages only: an outdated view may have more members than its own successor. */
+static const view_t *greatest(const routes_t *self)
+{
+    static const view_t none = {0};
+    const view_t *best = &none;
+    LIST_EACH (node, &self->relays) {
+        const view_t *told = &LIST_ITEM(node, linked_relay_t, node)->told;
+        if (told->number == 0 || is_outdated(self, told))
+            continue;
+        if (best->number == 0 || (told->lineage != best->lineage && view_is_greater(told, best)))
+            best = told;
+    }
+    return best;
+}
+
+static void open_members(routes_t *self)
+{
+    size_t members = 0;
+    LIST_EACH (node, &self->relays) {
+        linked_relay_t *relay = LIST_ITEM(node, linked_relay_t, node);
+        relay->open = view_find(&self->view, link_peer(relay->link)) != NULL;
+        members += relay->open;
+    }
+    self->open = members;
+    if (members)
+        return;
+    LIST_EACH (node, &self->relays) {
+        LIST_ITEM(node, linked_relay_t, node)->open = true;
+        self->open++;
+    }
+}
+
+static bool arrange(routes_t *self)
+{
+    self->before = self->view;
+    self->view = *greatest(self);
+    open_members(self);
+    return !view_same(&self->before, &self->view);
+}
+
+/* --- events --- */
+
+bool routes_up(routes_t *self, link_t *link, const view_t *told)
+{
+    linked_relay_t *relay = find_relay(self, link_peer(link));
+    if (!relay) {
+        relay = mem_new(sizeof *relay);
+        list_append(&self->relays, &relay->node);
+    }
+    relay->link = link;
+    relay->told = *told;
+    return arrange(self);
+}
+
+bool routes_told(routes_t *self, const link_t *link, const view_t *told)
+{
+    linked_relay_t *relay = find_relay(self, link_peer(link));
+    if (relay)
+        relay->told = *told;
+    return arrange(self);
+}
+
+bool routes_down(routes_t *self, const link_t *link)
+{
+    linked_relay_t *relay = find_relay(self, link_peer(link));
+    if (relay)
+        list_remove(&relay->node);
+    mem_free(relay);
+    return arrange(self);
+}
+
+/* --- ways --- */
+
+link_t *routes_find(const routes_t *self, span_t channel)
+{
+    link_t *best = NULL;
+    uint64_t best_weight = 0;
+    LIST_EACH (node, &self->relays) {
+        const linked_relay_t *relay = LIST_ITEM(node, linked_relay_t, node);
+        if (!relay->open || !link_is_up(relay->link))
+            continue;
+        if (self->open == 1)
+            return relay->link;
+        uint64_t weight = owner_weight(channel, span_str(link_peer_name(relay->link)));
+        if (!best || weight > best_weight) {
+            best = relay->link;
+            best_weight = weight;
+        }
+    }
+    return best;
+}
+
+link_t *routes_to(const routes_t *self, uint64_t id)
+{
+    const linked_relay_t *relay = find_relay(self, id);
+    return relay && relay->open ? relay->link : NULL;
+}
+
+uint64_t routes_moved_from(const routes_t *self, span_t channel)
+{
+    if (view_same(&self->before, &self->view))
+        return 0;
+    uint64_t owner = view_ranks(&self->before, channel).owner;
+    bool same_lineage = self->before.lineage == self->view.lineage;
+    return same_lineage && view_ranks(&self->view, channel).owner == owner ? 0 : owner;
+}
