@@ -23,12 +23,26 @@ static size_t index_of(const fabric_feed_t *feed, span_t channel)
     return at;
 }
 
+static void subscribe(const fabric_feed_t *feed, cli_tool_t *tool, size_t at)
+{
+    (void)uplink_subscribe(cli_tool_uplink(tool), span_str(feed->options->channels[at]), feed->positions[at],
+                           cli_tool_now(tool));
+}
+
 static void found(void *context, cli_tool_t *tool)
 {
-    fabric_feed_t *feed = context;
+    const fabric_feed_t *feed = context;
     for (size_t i = 0; i < feed->options->channel_count; i++)
-        (void)uplink_subscribe(cli_tool_uplink(tool), span_str(feed->options->channels[i]),
-                               feed->positions[i], cli_tool_now(tool));
+        subscribe(feed, tool, i);
+}
+
+static void moved(void *context, cli_tool_t *tool)
+{
+    const fabric_feed_t *feed = context;
+    for (size_t i = 0; i < feed->options->channel_count; i++) {
+        if (uplink_moved_from(cli_tool_uplink(tool), span_str(feed->options->channels[i])))
+            subscribe(feed, tool, i);
+    }
 }
 
 static void subscribed(void *context, cli_tool_t *tool, const envelope_sub_ok_t *answer)
@@ -84,8 +98,11 @@ static void message(void *context, cli_tool_t *tool, const envelope_msg_t *envel
 
 static int run_fabric(const cli_feed_options_t *options, buf_t *why)
 {
-    static const cli_tool_events_t events = {
-        .found = found, .message = message, .subscribed = subscribed, .not_subscribed = not_subscribed};
+    static const cli_tool_events_t events = {.found = found,
+                                             .moved = moved,
+                                             .message = message,
+                                             .subscribed = subscribed,
+                                             .not_subscribed = not_subscribed};
     fabric_feed_t feed = {.options = options, .why = why};
     cli_tool_options_t tool_options = {options->to, NULL, options->connect_us, options->run_us};
     cli_tool_t *tool;

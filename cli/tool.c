@@ -78,22 +78,32 @@ static void lost(void *context, link_t *relay)
     (void)relay;
 }
 
-static void message(void *context, const envelope_msg_t *envelope)
+static void moved(void *context)
 {
+    cli_tool_t *self = context;
+    if (self->events->moved)
+        self->events->moved(self->context, self);
+}
+
+static void message(void *context, link_t *relay, const envelope_msg_t *envelope)
+{
+    (void)relay;
     cli_tool_t *self = context;
     if (self->events->message)
         self->events->message(self->context, self, envelope);
 }
 
-static void subscribed(void *context, const envelope_sub_ok_t *answer)
+static void subscribed(void *context, link_t *relay, const envelope_sub_ok_t *answer)
 {
+    (void)relay;
     cli_tool_t *self = context;
     if (self->events->subscribed)
         self->events->subscribed(self->context, self, answer);
 }
 
-static void not_subscribed(void *context, const envelope_sub_no_t *answer)
+static void not_subscribed(void *context, link_t *relay, const envelope_sub_no_t *answer)
 {
+    (void)relay;
     cli_tool_t *self = context;
     if (self->events->not_subscribed)
         self->events->not_subscribed(self->context, self, answer);
@@ -113,7 +123,8 @@ static void room(void *context)
         self->events->room(self->context, self);
 }
 
-static const uplink_events_t uplink_events = {found, lost, message, subscribed, not_subscribed, asked, room};
+static const uplink_events_t uplink_events = {found,      lost,           moved, message,
+                                              subscribed, not_subscribed, asked, room};
 
 static void turn(void *context, uint64_t now_us)
 {

@@ -14,6 +14,7 @@ typedef struct cli_tool cli_tool_t;
 /* All may be NULL. */
 typedef struct cli_tool_events {
     void (*found)(void *context, cli_tool_t *tool); /* a relay is there (again) */
+    void (*moved)(void *context, cli_tool_t *tool); /* see uplink_events */
     void (*message)(void *context, cli_tool_t *tool, const envelope_msg_t *message);
     void (*subscribed)(void *context, cli_tool_t *tool, const envelope_sub_ok_t *answer);
     void (*not_subscribed)(void *context, cli_tool_t *tool, const envelope_sub_no_t *answer);

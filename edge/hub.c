@@ -71,10 +71,10 @@ static void free_channel(edge_channel_t *channel)
     mem_free(channel);
 }
 
-/* Is what the relay knows not what the listeners want? */
+/* Is what the relays know not what the listeners want? */
 static bool has_work(const edge_channel_t *channel)
 {
-    return (channel->count > 0) == (channel->state_now == CHANNEL_UNSYNCED);
+    return channel->leaves_via || (channel->count > 0) == (channel->state_now == CHANNEL_UNSYNCED);
 }
 
 void edge_hub_settle(edge_hub_t *self, edge_channel_t *channel)
@@ -83,7 +83,8 @@ void edge_hub_settle(edge_hub_t *self, edge_channel_t *channel)
         list_remove(&channel->work);
     else if (!list_linked(&channel->work))
         list_append(&self->work, &channel->work);
-    if (channel->count || channel->state_now != CHANNEL_UNSYNCED || channel->unanswered || channel->held)
+    if (channel->count || channel->state_now != CHANNEL_UNSYNCED || channel->unanswered || channel->held ||
+        channel->leaves_via)
         return;
     table_remove(&self->channels, edge_channel_name(channel));
     count_channels(self);
@@ -327,10 +328,17 @@ static void lose(edge_hub_t *self, edge_channel_t *channel, position_t next)
     tell_lost(self, channel, count_missed(had, next));
 }
 
-/* What comes while a SUB is unanswered belongs to a subscription given up before. */
-void edge_hub_message(edge_hub_t *self, const envelope_msg_t *message)
+/* The channel, if it is this relay that speaks for it. */
+static edge_channel_t *find_channel_of(const edge_hub_t *self, const link_t *relay, span_t name)
 {
-    edge_channel_t *channel = find_channel(self, message->channel);
+    edge_channel_t *channel = find_channel(self, name);
+    return channel && channel->via == link_peer(relay) ? channel : NULL;
+}
+
+/* What comes while a SUB is unanswered belongs to a subscription given up before. */
+void edge_hub_message(edge_hub_t *self, const link_t *relay, const envelope_msg_t *message)
+{
+    edge_channel_t *channel = find_channel_of(self, relay, message->channel);
     position_t got;
     if (!channel || channel->state_now != CHANNEL_ON)
         return;
@@ -371,9 +379,9 @@ static void take_position(edge_hub_t *self, edge_channel_t *channel, position_t 
         lose(self, channel, since);
 }
 
-void edge_hub_subscribed(edge_hub_t *self, const envelope_sub_ok_t *answer)
+void edge_hub_subscribed(edge_hub_t *self, const link_t *relay, const envelope_sub_ok_t *answer)
 {
-    edge_channel_t *channel = find_channel(self, answer->channel);
+    edge_channel_t *channel = find_channel_of(self, relay, answer->channel);
     position_t since;
     if (!channel)
         return;
@@ -394,13 +402,29 @@ void edge_hub_subscribed(edge_hub_t *self, const envelope_sub_ok_t *answer)
     release(self, channel);
 }
 
-void edge_hub_not_subscribed(edge_hub_t *self, const envelope_sub_no_t *answer)
+/* Nothing is lost yet: it is subscribed again from its position. */
+static void try_later(edge_hub_t *self, edge_channel_t *channel)
 {
-    edge_channel_t *channel = find_channel(self, answer->channel);
+    if (list_empty(&self->refused))
+        self->retry_us = self->worker->now_us + UPLINK_RETRY_US;
+    edge_channel_go(channel, CHANNEL_UNSYNCED);
+    list_remove(&channel->work);
+    if (channel->count)
+        list_append(&self->refused, &channel->work);
+    edge_hub_settle(self, channel);
+}
+
+void edge_hub_not_subscribed(edge_hub_t *self, const link_t *relay, const envelope_sub_no_t *answer)
+{
+    edge_channel_t *channel = find_channel_of(self, relay, answer->channel);
     if (!channel)
         return;
     if (!take_answer(channel)) {
         edge_hub_settle(self, channel);
+        return;
+    }
+    if (uplink_is_not_now(answer->code)) {
+        try_later(self, channel);
         return;
     }
     int err = answer->code > 0 && answer->code <= INT16_MAX ? -(int)answer->code : ERR_UNAVAILABLE;
@@ -422,6 +446,7 @@ edge_hub_t *edge_hub_new(edge_worker_t *worker, uplink_t *uplink)
     self->uplink = uplink;
     table_init(&self->channels, channel_key);
     list_init(&self->work);
+    list_init(&self->refused);
     list_init(&self->waiting);
     list_init(&self->joining);
     list_init(&self->asking);

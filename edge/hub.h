@@ -4,12 +4,17 @@
  * Thread: the worker's loop. No sockets: the simulation runs it, too.
  * Life:   edge_hub_new -> subscribe | unsubscribe | messages* -> edge_hub_destroy (when no session is left)
  *
- *     UNSYNCED --SUB--> SUBSCRIBING --SUB_OK--> ON --UNSUB, or the relay is lost--> UNSYNCED
+ *     UNSYNCED --SUB--> SUBSCRIBING --SUB_OK--> ON --UNSUB, or the relay is lost, or it moves--> UNSYNCED
  *
  * A channel here knows the position of the last message that it passed on. After a link loss it subscribes
  * again with that position, so that the owner sends what was missed; what can't be had again is told to each
  * listener (dialect.lost). A message that does not follow on the last one is never passed over: it counts as
  * a loss, too.
+ *
+ * When a channel moves to another owner, or is reached over another relay, it does the same, and who listens notices
+ * nothing. What the relay that it was subscribed at says from then on is passed over: it is neither the next message nor
+ * a gap. A relay that only forwarded is told UNSUB; an owner knows that the channel has gone. Presence moves with the
+ * channel. A relay that says "not now" is asked again, until who waits has waited too long.
  *
  * Links keep the order, and a relay answers each SUB once. So a channel counts the SUBs that are unanswered,
  * and believes only the answer to the last one: what comes before that is from a subscription given up
@@ -85,15 +90,16 @@ span_t edge_channel_name(const edge_channel_t *self);
 position_t edge_channel_position(const edge_channel_t *self);
 
 /* Once a turn: gives up on what waited too long; then says upstream what there is to say (LEAVE, SUB, UNSUB,
- * JOIN), as far as there is room. */
+ * JOIN), as far as there is room. A relay without room holds up only what is for it. */
 void edge_hub_turn(edge_hub_t *self, uint64_t now_us);
 
 /* Uplink events; see fabric/uplink.h. */
 void edge_hub_found(edge_hub_t *self, link_t *relay);
 void edge_hub_lost(edge_hub_t *self, link_t *relay);
-void edge_hub_message(edge_hub_t *self, const envelope_msg_t *message);
-void edge_hub_subscribed(edge_hub_t *self, const envelope_sub_ok_t *answer);
-void edge_hub_not_subscribed(edge_hub_t *self, const envelope_sub_no_t *answer);
+void edge_hub_moved(edge_hub_t *self);
+void edge_hub_message(edge_hub_t *self, const link_t *relay, const envelope_msg_t *message);
+void edge_hub_subscribed(edge_hub_t *self, const link_t *relay, const envelope_sub_ok_t *answer);
+void edge_hub_not_subscribed(edge_hub_t *self, const link_t *relay, const envelope_sub_no_t *answer);
 
 size_t edge_hub_channels(const edge_hub_t *self);
 size_t edge_hub_subscriptions(const edge_hub_t *self);

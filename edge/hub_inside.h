@@ -20,6 +20,7 @@ struct edge_channel {
     uint32_t held;       /* walks under way, and callbacks about it: it must not be freed */
     position_t position; /* of the last message passed on; unknown until the first SUB_OK */
     uint64_t via;        /* id of the relay that the last SUB went to */
+    bool leaves_via;     /* that relay is still to be told UNSUB, before all else */
     uint8_t state_now;   /* a channel_state_t; written by edge_channel_go() only */
     uint8_t name_size;
     char name[];
@@ -30,6 +31,8 @@ struct edge_hub {
     uplink_t *uplink;      /* borrowed */
     table_t channels;
     list_t work;          /* of edge_channel_t, through `work` */
+    list_t refused;       /* of edge_channel_t, through `work`: "not now" is what the relay said */
+    uint64_t retry_us;    /* when those are to be tried again */
     list_t waiting;       /* of edge_subscription_t, through `waiting`; who asked first is first */
     list_t joining;       /* of edge_subscription_t, through `joining` */
     list_t asking;        /* of struct edge_recovering: questions still to be asked */
@@ -46,9 +49,29 @@ void edge_channel_go(edge_channel_t *self, channel_state_t state);
  * walks it, and no answer will come that could be taken for the answer to a later SUB. */
 void edge_hub_settle(edge_hub_t *self, edge_channel_t *channel);
 
+/* One turn's work. What can't be done now goes to the end of its list. */
+typedef struct hub_turn {
+    uint64_t now_us;
+    uint64_t full
+        [VIEW_MEMBERS_MAX]; /* relays that had no room: nothing more is tried there, so that order is kept */
+    size_t full_count;
+    unsigned patience; /* so many more may fail before the turn ends */
+} hub_turn_t;
+
+/* The relay to talk to for the channel, if it may have room; 0: not in this turn. */
+uint64_t edge_hub_room_for(const edge_hub_t *self, hub_turn_t *turn, span_t name);
+/* Passes on how sending to the relay went. */
+int edge_hub_note_room(hub_turn_t *turn, uint64_t relay, int err);
+
+typedef int hub_work_fn(edge_hub_t *self, list_node_t *item, hub_turn_t *turn);
+void edge_hub_work_off(edge_hub_t *self, list_t *list, hub_work_fn *work, hub_turn_t *turn);
+
 /* The owner is to be asked for what the subscription has missed: at the turn's end. */
 void edge_hub_ask_missed(edge_hub_t *self, edge_subscription_t *subscription);
-void edge_hub_send_asks(edge_hub_t *self, uint64_t now_us);
+void edge_hub_send_asks(edge_hub_t *self, hub_turn_t *turn);
+
+/* The channel has moved: the answer to a question under way would come over another link than its messages. */
+void edge_hub_take_back_ask(edge_hub_t *self, edge_subscription_t *subscription);
 
 /* Forgets that it wanted to recover. */
 void edge_hub_drop_recovery(edge_hub_t *self, edge_subscription_t *subscription);

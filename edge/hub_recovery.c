@@ -91,6 +91,16 @@ void edge_hub_ask_missed(edge_hub_t *self, edge_subscription_t *subscription)
         list_append(&self->asking, &recovering->asking);
 }
 
+void edge_hub_take_back_ask(edge_hub_t *self, edge_subscription_t *subscription)
+{
+    struct edge_recovering *recovering = subscription->recovering;
+    if (!recovering || !recovering->asked)
+        return;
+    recovering->asked = false;
+    self->asked--;
+    uplink_withdraw(self->uplink, recovering);
+}
+
 static int ask(edge_hub_t *self, struct edge_recovering *recovering, uint64_t now_us)
 {
     envelope_ask_t question = {.question = QUESTION_HISTORY,
@@ -101,22 +111,32 @@ static int ask(edge_hub_t *self, struct edge_recovering *recovering, uint64_t no
     return uplink_ask(self->uplink, question, answered, recovering, now_us);
 }
 
-void edge_hub_send_asks(edge_hub_t *self, uint64_t now_us)
+/* A channel that is not on asks when it is. One that is on is reached over the link that it is subscribed at. */
+static int send_ask(edge_hub_t *self, list_node_t *item, hub_turn_t *turn)
 {
-    /* From the front each time: what is told makes a client go on, which may take away any other. */
-    while (!list_empty(&self->asking) && self->asked < ASKED_MAX && now_us >= self->ask_from_us) {
-        struct edge_recovering *recovering =
-            LIST_ITEM(self->asking.head.next, struct edge_recovering, asking);
-        bool on = recovering->subscription->channel->state_now == CHANNEL_ON;
-        bool known = position_known(recovering->since);
-        if (on && known && ask(self, recovering, now_us))
-            return;                       /* no room, or no relay: the next turn */
-        list_remove(&recovering->asking); /* a channel that is not on asks when it is */
-        recovering->asked = on && known;
-        self->asked += recovering->asked;
-        if (on && !known)
-            finish(recovering->subscription, &(recall_t){.complete = false});
+    struct edge_recovering *recovering = LIST_ITEM(item, struct edge_recovering, asking);
+    const edge_channel_t *channel = recovering->subscription->channel;
+    if (channel->state_now != CHANNEL_ON)
+        return OK;
+    if (!position_known(recovering->since)) {
+        finish(recovering->subscription, &(recall_t){.complete = false});
+        return OK;
     }
+    if (self->asked == ASKED_MAX)
+        turn->patience = 1; /* and this one fails */
+    uint64_t relay = edge_hub_room_for(self, turn, edge_channel_name(channel));
+    if (!relay || self->asked == ASKED_MAX)
+        return ERR_AGAIN;
+    int err = edge_hub_note_room(turn, relay, ask(self, recovering, turn->now_us));
+    recovering->asked = err == OK;
+    self->asked += recovering->asked;
+    return err;
+}
+
+void edge_hub_send_asks(edge_hub_t *self, hub_turn_t *turn)
+{
+    if (turn->now_us >= self->ask_from_us)
+        edge_hub_work_off(self, &self->asking, send_ask, turn);
 }
 
 void edge_hub_recover(edge_hub_t *self, edge_subscription_t *subscription, position_t since)

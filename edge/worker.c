@@ -108,22 +108,28 @@ static void relay_lost(void *context, link_t *relay)
     edge_hub_lost(self->hub, relay);
 }
 
-static void message(void *context, const envelope_msg_t *envelope)
+static void channels_moved(void *context)
 {
     edge_worker_t *self = context;
-    edge_hub_message(self->hub, envelope);
+    edge_hub_moved(self->hub);
 }
 
-static void subscribed(void *context, const envelope_sub_ok_t *answer)
+static void message(void *context, link_t *relay, const envelope_msg_t *envelope)
 {
     edge_worker_t *self = context;
-    edge_hub_subscribed(self->hub, answer);
+    edge_hub_message(self->hub, relay, envelope);
 }
 
-static void not_subscribed(void *context, const envelope_sub_no_t *answer)
+static void subscribed(void *context, link_t *relay, const envelope_sub_ok_t *answer)
 {
     edge_worker_t *self = context;
-    edge_hub_not_subscribed(self->hub, answer);
+    edge_hub_subscribed(self->hub, relay, answer);
+}
+
+static void not_subscribed(void *context, link_t *relay, const envelope_sub_no_t *answer)
+{
+    edge_worker_t *self = context;
+    edge_hub_not_subscribed(self->hub, relay, answer);
 }
 
 static void asked(void *context, link_t *relay, const envelope_ask_t *question)
@@ -142,8 +148,8 @@ static void room(void *context)
         edge_session_resume(LIST_ITEM(paused.head.next, edge_session_t, paused));
 }
 
-static const uplink_events_t uplink_events = {relay_found,    relay_lost, message, subscribed,
-                                              not_subscribed, asked,      room};
+static const uplink_events_t uplink_events = {relay_found, relay_lost,     channels_moved, message,
+                                              subscribed,  not_subscribed, asked,          room};
 
 /* --- turns --- */
 

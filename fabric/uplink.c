@@ -4,16 +4,17 @@
 
 #include "base/check.h"
 #include "base/err.h"
-#include "base/list.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "protocol/owner.h"
+#include "fabric/routes.h"
 
 /* A publication that has not been answered yet. */
 typedef struct pending {
     uint64_t counter;
     uint64_t deadline_us;
-    uint64_t relay; /* the node that it was sent to last; 0 = it waits to be sent */
+    uint64_t not_before_us; /* it was answered "not now" */
+    uint64_t relay;         /* the node that it was sent to last; 0 = it waits to be sent */
     bool sent_before;
     uplink_published_fn *published; /* may be NULL */
     void *user;
@@ -34,6 +35,7 @@ struct uplink {
     const uplink_events_t *events; /* borrowed */
     void *context;                 /* borrowed */
     node_t *node;                  /* borrowed */
+    routes_t routes;
     namespaces_t namespaces;
     pending_t *ring[UPLINK_PENDING_MAX]; /* owned; a publication is at its counter modulo the size */
     uint64_t first;                      /* the oldest counter that may be unanswered */
@@ -53,6 +55,7 @@ uplink_t *uplink_new(const uplink_events_t *events, void *context)
     self->events = events;
     self->context = context;
     self->first = self->unsent = self->next = 1;
+    routes_init(&self->routes);
     namespaces_init(&self->namespaces);
     list_init(&self->asked);
     return self;
@@ -133,6 +136,8 @@ static int send_pending(uplink_t *self, pending_t *pending, span_t channel, uint
     link_t *relay = uplink_route(self, channel);
     if (!relay)
         return ERR_UNAVAILABLE;
+    if (now_us < pending->not_before_us)
+        return ERR_AGAIN;
     int err = pending->sent_before
                   ? send_again(self, relay, pending, now_us)
                   : link_send_encoded(relay, span_new(pending->bytes, pending->size), now_us);
@@ -143,13 +148,85 @@ static int send_pending(uplink_t *self, pending_t *pending, span_t channel, uint
     return OK;
 }
 
-/* Sends what waits, oldest first; stops at the first one that can't go, so that order is kept. */
+/* Channels of which something waits, by hashes: two that share a bit only wait for each other for a while. */
+typedef struct stalled {
+    bool any;
+    uint64_t bits[16];
+} stalled_t;
+
+static uint64_t *stalled_word(stalled_t *self, span_t channel, uint64_t *bit)
+{
+    uint64_t hash = hash_bytes(hash_process_key(), channel);
+    *bit = UINT64_C(1) << (hash % 64);
+    return &self->bits[hash / 64 % 16];
+}
+
+static bool is_stalled(stalled_t *self, span_t channel)
+{
+    uint64_t bit;
+    return self->any && *stalled_word(self, channel, &bit) & bit;
+}
+
+static void stall(stalled_t *self, span_t channel)
+{
+    uint64_t bit;
+    *stalled_word(self, channel, &bit) |= bit;
+    self->any = true;
+}
+
+/* A turn looks at no more than so many that can't go: whatever is behind them waits, too. */
+#define STALLED_MAX 256u
+
+/* Is there nothing else that could go? */
+static bool is_stuck(const uplink_t *self, int err)
+{
+    return err == ERR_UNAVAILABLE || (err == ERR_FULL && self->routes.open == 1);
+}
+
+/* Sends what waits, oldest first. What can't go holds up what is behind it in its channel, so that order is kept, and no
+ * other channel: it may be that only its relay has no room. */
 static void pump(uplink_t *self, uint64_t now_us)
 {
-    for (; self->unsent < self->next; self->unsent++) {
-        pending_t *pending = *slot(self, self->unsent);
-        if (pending && !pending->relay && send_pending(self, pending, channel_of(pending), now_us))
-            return;
+    stalled_t stalled = {0};
+    unsigned left = STALLED_MAX;
+    uint64_t first_left = self->next;
+    for (uint64_t counter = self->unsent; counter < self->next; counter++) {
+        pending_t *pending = *slot(self, counter);
+        if (!pending || pending->relay)
+            continue;
+        span_t channel = channel_of(pending);
+        int err = is_stalled(&stalled, channel) ? ERR_AGAIN : send_pending(self, pending, channel, now_us);
+        if (!err)
+            continue;
+        if (first_left > counter)
+            first_left = counter;
+        if (--left == 0 || is_stuck(self, err))
+            break;
+        stall(&stalled, channel);
+    }
+    self->unsent = first_left;
+}
+
+/* It is sent again when its turn comes. */
+static void wait_again(uplink_t *self, pending_t *pending)
+{
+    pending->relay = 0;
+    if (pending->counter < self->unsent)
+        self->unsent = pending->counter;
+}
+
+/* Whose way is another one now goes again, in order: what was sent before may be lost with the relay that had it, and what
+ * is published next must not overtake it. */
+static void take_back_moved(uplink_t *self)
+{
+    for (uint64_t counter = self->first; counter < self->next; counter++) {
+        pending_t *pending = *slot(self, counter);
+        if (!pending || !pending->relay)
+            continue;
+        span_t channel = channel_of(pending);
+        const link_t *relay = uplink_route(self, channel);
+        if (!relay || link_peer(relay) != pending->relay || uplink_moved_from(self, channel))
+            wait_again(self, pending);
     }
 }
 
@@ -219,7 +296,12 @@ static void take_pub_ok(uplink_t *self, const envelope_pub_ok_t *answer)
     settle(self, answer->counter, OK, position);
 }
 
-/* Whatever else a relay says (no room, or a code that we don't know) may pass. */
+bool uplink_is_not_now(uint64_t code)
+{
+    return code == (uint64_t)-ERR_UNAVAILABLE || code == (uint64_t)-ERR_AGAIN;
+}
+
+/* Whatever else a relay says (no room, or a code that we don't know) may pass, but not soon. */
 static int refusal(uint64_t code)
 {
     if (code == (uint64_t)-ERR_NOT_FOUND)
@@ -227,10 +309,17 @@ static int refusal(uint64_t code)
     return code == (uint64_t)-ERR_DENIED ? ERR_DENIED : ERR_UNAVAILABLE;
 }
 
-static void take_pub_no(uplink_t *self, const envelope_pub_no_t *answer)
+/* Only the relay that has it can refuse it: another one that had it before knows nothing of what becomes of it. */
+static void take_pub_no(uplink_t *self, const link_t *relay, const envelope_pub_no_t *answer, uint64_t now_us)
 {
-    if (!find_pending(self, answer->counter))
+    pending_t *pending = find_pending(self, answer->counter);
+    if (!pending || pending->relay != link_peer(relay))
         return;
+    if (uplink_is_not_now(answer->code)) {
+        pending->not_before_us = now_us + UPLINK_RETRY_US;
+        wait_again(self, pending);
+        return;
+    }
     self->counts.refused++;
     settle(self, answer->counter, refusal(answer->code), (position_t){0});
 }
@@ -344,6 +433,7 @@ void uplink_destroy(uplink_t **self_p)
         settle(self, self->first, ERR_CLOSED, (position_t){0});
     while (!list_empty(&self->asked))
         settle_asked(LIST_ITEM(self->asked.head.next, asked_t, node), ERR_CLOSED, (span_t){0});
+    routes_fini(&self->routes);
     namespaces_fini(&self->namespaces);
     buf_fini(&self->scratch);
     mem_free(self);
@@ -353,22 +443,12 @@ void uplink_destroy(uplink_t **self_p)
 
 link_t *uplink_route(const uplink_t *self, span_t channel)
 {
-    link_t *best = NULL;
-    uint64_t best_weight = 0;
-    bool several = node_links_up(self->node) > 1;
-    link_t *link;
-    for (size_t at = 0; (link = node_next_link(self->node, &at)) != NULL;) {
-        if (!link_is_up(link) || link_peer_role(link) != ROLE_RELAY)
-            continue;
-        if (!several)
-            return link;
-        uint64_t weight = owner_weight(channel, span_str(link_peer_name(link)));
-        if (!best || weight > best_weight) {
-            best = link;
-            best_weight = weight;
-        }
-    }
-    return best;
+    return routes_find(&self->routes, channel);
+}
+
+uint64_t uplink_moved_from(const uplink_t *self, span_t channel)
+{
+    return routes_moved_from(&self->routes, channel);
 }
 
 const namespaces_t *uplink_namespaces(const uplink_t *self)
@@ -376,44 +456,68 @@ const namespaces_t *uplink_namespaces(const uplink_t *self)
     return &self->namespaces;
 }
 
+static void log_unreadable(const char *event, const link_t *relay, int err)
+{
+    log_error(event, "relay=%s err=%s", log_safe(span_str(link_peer_name(relay))), err_name(err));
+}
+
 void uplink_up(uplink_t *self, link_t *link, const envelope_t *greeting, uint64_t now_us)
 {
-    if (greeting->kind != KIND_WELCOME)
+    if (greeting->kind != KIND_WELCOME || link_peer_role(link) != ROLE_RELAY)
         return;
     int err = namespaces_decode(&self->namespaces, greeting->welcome.namespaces);
     if (err)
-        log_error("uplink.namespaces", "relay=%s err=%s", log_safe(span_str(link_peer_name(link))),
-                  err_name(err));
+        log_unreadable("uplink.namespaces", link, err);
+    view_t told = {0};
+    err = view_decode(&told, greeting->welcome.members);
+    if (err)
+        log_unreadable("uplink.members", link, err);
+    bool moved = routes_up(&self->routes, link, &told);
+    take_back_moved(self);
     self->events->found(self->context, link);
+    if (moved)
+        self->events->moved(self->context);
     pump(self, now_us);
 }
 
 void uplink_down(uplink_t *self, link_t *link, uint64_t now_us)
 {
-    for (uint64_t counter = self->next; counter-- > self->first;) {
-        pending_t *pending = *slot(self, counter);
-        if (pending && pending->relay == link_peer(link)) {
-            pending->relay = 0;
-            if (counter < self->unsent)
-                self->unsent = counter;
-        }
-    }
+    bool moved = routes_down(&self->routes, link);
+    take_back_moved(self);
     self->events->lost(self->context, link);
+    if (moved)
+        self->events->moved(self->context);
     give_up_questions(self, link);
+    pump(self, now_us);
+}
+
+static void take_members(uplink_t *self, const link_t *relay, const envelope_members_t *members,
+                         uint64_t now_us)
+{
+    view_t told = {.lineage = members->lineage, .number = members->number};
+    int err = view_read_members(&told, members->members);
+    if (err) {
+        log_unreadable("uplink.members", relay, err);
+        return;
+    }
+    if (!routes_told(&self->routes, relay, &told))
+        return;
+    take_back_moved(self);
+    self->events->moved(self->context);
     pump(self, now_us);
 }
 
 void uplink_envelope(uplink_t *self, link_t *link, const envelope_t *envelope, uint64_t now_us)
 {
-    (void)now_us;
     switch (envelope->kind) {
-    case KIND_MSG: self->events->message(self->context, &envelope->msg); break;
+    case KIND_MSG: self->events->message(self->context, link, &envelope->msg); break;
     case KIND_PUB_OK: take_pub_ok(self, &envelope->pub_ok); break;
-    case KIND_PUB_NO: take_pub_no(self, &envelope->pub_no); break;
-    case KIND_SUB_OK: self->events->subscribed(self->context, &envelope->sub_ok); break;
-    case KIND_SUB_NO: self->events->not_subscribed(self->context, &envelope->sub_no); break;
+    case KIND_PUB_NO: take_pub_no(self, link, &envelope->pub_no, now_us); break;
+    case KIND_SUB_OK: self->events->subscribed(self->context, link, &envelope->sub_ok); break;
+    case KIND_SUB_NO: self->events->not_subscribed(self->context, link, &envelope->sub_no); break;
     case KIND_ASK: self->events->asked(self->context, link, &envelope->ask); break;
     case KIND_ANSWER: take_answer(self, &envelope->answer); break;
+    case KIND_MEMBERS: take_members(self, link, &envelope->members, now_us); break;
     default:
         log_warn("uplink.unexpected", "relay=%s kind=%s", log_safe(span_str(link_peer_name(link))),
                  envelope_kind_name(envelope->kind));
@@ -442,10 +546,11 @@ int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t n
     return send_to_owner(self, channel, &sub, now_us);
 }
 
-int uplink_unsubscribe(uplink_t *self, span_t channel, uint64_t now_us)
+int uplink_unsubscribe(uplink_t *self, uint64_t relay, span_t channel, uint64_t now_us)
 {
+    link_t *link = routes_to(&self->routes, relay);
     envelope_t unsub = {.kind = KIND_UNSUB, .unsub = {channel}};
-    return send_to_owner(self, channel, &unsub, now_us);
+    return link ? link_send(link, &unsub, now_us) : ERR_UNAVAILABLE;
 }
 
 int uplink_join(uplink_t *self, const envelope_join_t *join, uint64_t now_us)

@@ -4,9 +4,10 @@
  * Life:   uplink_new -> calls and events -> uplink_destroy
  *
  * It hides that there are several relays, and that links come and go: a publication stays here until the
- * owner has confirmed it or refused it, or PUBLISH_TIMEOUT has passed; after a link loss it is sent again
- * under the same id, and the owner drops what it has seen. Subscriptions are the owner's business: the uplink
- * tells `lost` and `found`, and whoever subscribes says SUB again with the position that it has.
+ * owner has confirmed it or refused it, or PUBLISH_TIMEOUT has passed; after a link loss, or when another relay is to
+ * be talked to about its channel (fabric/routes), it is sent again under the same id, and the owner drops what it has
+ * seen. Subscriptions are the owner's business: the uplink tells `lost`, `found` and `moved`, and whoever subscribes
+ * says SUB again with the position that it has.
  */
 #ifndef HEDDLE_FABRIC_UPLINK_H
 #define HEDDLE_FABRIC_UPLINK_H
@@ -14,6 +15,7 @@
 #include "fabric/node.h"
 #include "protocol/namespaces.h"
 #include "protocol/position.h"
+#include "protocol/view.h"
 
 /* Shorter than the 5 s that client libraries wait would make them see our error, but a relay's restart takes
  * longer. */
@@ -29,22 +31,33 @@
 typedef struct uplink uplink_t;
 
 typedef struct uplink_events {
-    /* A relay is there (again): subscriptions that go through it are to be made anew. Namespaces may have
-     * changed. */
+    /* A relay is there (again): subscriptions of channels that it is now the way to are to be made anew. Namespaces
+     * may have changed. */
     void (*found)(void *context, link_t *relay);
     /* A relay is gone, and with it the subscriptions through it. */
     void (*lost)(void *context, link_t *relay);
-    void (*message)(void *context, const envelope_msg_t *message);
-    void (*subscribed)(void *context, const envelope_sub_ok_t *answer);
-    void (*not_subscribed)(void *context, const envelope_sub_no_t *answer);
+    /* The relays share out the channels in another way: uplink_route and uplink_moved_from say what that means for
+     * each. Comes behind the `found` or `lost` of the same moment. */
+    void (*moved)(void *context);
+    /* `relay` is who said it: it may be another one than the channel's way by now. */
+    void (*message)(void *context, link_t *relay, const envelope_msg_t *message);
+    void (*subscribed)(void *context, link_t *relay, const envelope_sub_ok_t *answer);
+    void (*not_subscribed)(void *context, link_t *relay, const envelope_sub_no_t *answer);
     /* A question to this node; to be answered with uplink_answer. */
     void (*asked)(void *context, link_t *relay, const envelope_ask_t *question);
     /* There is room again after ERR_FULL. */
     void (*room)(void *context);
 } uplink_events_t;
 
+/* A relay's "not now" (uplink_is_not_now) is no answer to a publication: it is sent again after so long, as whoever
+ * subscribes should do, too. */
+#define UPLINK_RETRY_US 100000u
+
+/* Says a refusal's code that the same may be accepted soon, as while channels move? */
+bool uplink_is_not_now(uint64_t code);
+
 /* OK with the position; refused: ERR_NOT_FOUND (no such namespace), ERR_DENIED, ERR_UNAVAILABLE (the relay has
- * no room now); ERR_TIMEOUT, ERR_CLOSED: nobody knows whether it was published. */
+ * no room); ERR_TIMEOUT, ERR_CLOSED: nobody knows whether it was published. */
 typedef void uplink_published_fn(void *user, int err, position_t position);
 
 /* OK with the answer's list, or ERR_TIMEOUT, ERR_UNAVAILABLE (also when the link that it went over is gone). The
@@ -63,15 +76,21 @@ void uplink_down(uplink_t *self, link_t *link, uint64_t now_us);
 void uplink_envelope(uplink_t *self, link_t *link, const envelope_t *envelope, uint64_t now_us);
 void uplink_tick(uplink_t *self, uint64_t now_us);
 
-/* The relay to talk to for a channel; NULL = none is up. */
+/* The relay to talk to for a channel: its owner, or one that forwards to it. NULL = none is up. */
 link_t *uplink_route(const uplink_t *self, span_t channel);
+
+/* Within `moved`: the relay that owned the channel until now, if its owner is another one, or the same one of
+ * another lineage; else 0. */
+uint64_t uplink_moved_from(const uplink_t *self, span_t channel);
 
 /* As the relays told; empty before the first WELCOME. */
 const namespaces_t *uplink_namespaces(const uplink_t *self);
 
 /* ERR_UNAVAILABLE: no relay; ERR_FULL: not now. `from` may be unknown (a zero position). */
 int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t now_us);
-int uplink_unsubscribe(uplink_t *self, span_t channel, uint64_t now_us);
+
+/* Of the relay that was asked. ERR_UNAVAILABLE: it is gone, or no way to any channel, and has forgotten it. */
+int uplink_unsubscribe(uplink_t *self, uint64_t relay, span_t channel, uint64_t now_us);
 
 typedef struct publication {
     span_t channel;

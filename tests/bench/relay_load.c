@@ -170,8 +170,9 @@ static void publish_all(void)
     }
 }
 
-static void message(void *context, const envelope_msg_t *envelope)
+static void message(void *context, link_t *relay, const envelope_msg_t *envelope)
 {
+    (void)relay;
     party_t *party = context;
     uint64_t number = channel_number(envelope->channel);
     bool next = number < bench.settings.channels && envelope->offset == party->offsets[number] + 1;
@@ -276,8 +277,14 @@ static void lost(void *context, link_t *relay)
     give_up("the relay was lost, or has reset a link");
 }
 
-static void subscribed(void *context, const envelope_sub_ok_t *answer)
+static void moved(void *context) /* there is one relay */
 {
+    (void)context;
+}
+
+static void subscribed(void *context, link_t *relay, const envelope_sub_ok_t *answer)
+{
+    (void)relay;
     party_t *party = context;
     uint64_t number = channel_number(answer->channel);
     if (number < bench.settings.channels)
@@ -285,8 +292,9 @@ static void subscribed(void *context, const envelope_sub_ok_t *answer)
     party->answered++;
 }
 
-static void not_subscribed(void *context, const envelope_sub_no_t *answer)
+static void not_subscribed(void *context, link_t *relay, const envelope_sub_no_t *answer)
 {
+    (void)relay;
     (void)context;
     (void)answer;
     give_up("the relay refuses a subscription");
@@ -304,7 +312,8 @@ static void room(void *context)
     (void)context;
 }
 
-static const uplink_events_t uplink_events = {found, lost, message, subscribed, not_subscribed, asked, room};
+static const uplink_events_t uplink_events = {found,      lost,           moved, message,
+                                              subscribed, not_subscribed, asked, room};
 
 static bool begin_turn(void *context, uint64_t now_us)
 {

@@ -24,10 +24,15 @@ static virtual_subscription_t *find(virtual_edge_t *self, span_t channel)
 
 static void ask_for(virtual_edge_t *self, virtual_subscription_t *subscription)
 {
-    if (subscription->state == SUBSCRIPTION_WAITS &&
-        uplink_subscribe(self->uplink, span_str(subscription->channel), subscription->position,
-                         now_of(self)) == OK)
-        subscription->state = SUBSCRIPTION_ASKED;
+    const link_t *relay = uplink_route(self->uplink, span_str(subscription->channel));
+    if (subscription->state != SUBSCRIPTION_WAITS || !relay ||
+        uplink_subscribe(self->uplink, span_str(subscription->channel), subscription->position, now_of(self)))
+        return;
+    if (subscription->via != link_peer(relay))
+        subscription->unanswered = 0;
+    subscription->via = link_peer(relay);
+    subscription->unanswered++;
+    subscription->state = SUBSCRIPTION_ASKED;
 }
 
 static void ask_for_all(virtual_edge_t *self)
@@ -39,28 +44,65 @@ static void ask_for_all(virtual_edge_t *self)
 static void found(void *context, link_t *relay)
 {
     virtual_edge_t *self = context;
-    (void)relay;
     self->found++;
+    for (size_t i = 0; i < self->subscription_count; i++) {
+        virtual_subscription_t *subscription = &self->subscriptions[i];
+        if (uplink_route(self->uplink, span_str(subscription->channel)) != relay)
+            continue;
+        if (subscription->via == link_peer(relay))
+            subscription->unanswered = 0;
+        subscription->state = SUBSCRIPTION_WAITS;
+    }
     ask_for_all(self);
 }
 
 static void lost(void *context, link_t *relay)
 {
     virtual_edge_t *self = context;
-    (void)relay;
     self->lost++;
-    for (size_t i = 0; i < self->subscription_count; i++)
-        self->subscriptions[i].state = SUBSCRIPTION_WAITS;
+    for (size_t i = 0; i < self->subscription_count; i++) {
+        virtual_subscription_t *subscription = &self->subscriptions[i];
+        if (subscription->via != link_peer(relay))
+            continue;
+        subscription->unanswered = 0;
+        subscription->state = SUBSCRIPTION_WAITS;
+    }
 }
 
-static void message(void *context, const envelope_msg_t *message)
+static void moved(void *context)
+{
+    virtual_edge_t *self = context;
+    self->moved++;
+    for (size_t i = 0; i < self->subscription_count; i++) {
+        virtual_subscription_t *subscription = &self->subscriptions[i];
+        const link_t *relay = uplink_route(self->uplink, span_str(subscription->channel));
+        if ((relay && link_peer(relay) != subscription->via) ||
+            uplink_moved_from(self->uplink, span_str(subscription->channel)))
+            subscription->state = SUBSCRIPTION_WAITS;
+    }
+}
+
+/* Is that what the subscription waits for? Else it answers one that was given up meanwhile. */
+static bool take_answer(virtual_subscription_t *subscription, const link_t *relay)
+{
+    if (link_peer(relay) != subscription->via)
+        return false;
+    if (subscription->unanswered)
+        subscription->unanswered--;
+    return subscription->unanswered == 0 && subscription->state != SUBSCRIPTION_WAITS;
+}
+
+static void message(void *context, link_t *relay, const envelope_msg_t *message)
 {
     virtual_edge_t *self = context;
     virtual_subscription_t *subscription = find(self, message->channel);
-    if (!subscription)
+    if (!subscription || link_peer(relay) != subscription->via || subscription->state != SUBSCRIPTION_ON)
         return;
     position_t position = {.offset = message->offset};
     int err = position_set_epoch(&position, message->epoch);
+    if (!err && position_same_epoch(position, subscription->position) &&
+        position.offset <= subscription->position.offset)
+        return;
     bool next = !err && subscription->state == SUBSCRIPTION_ON &&
                 position_same_epoch(position, subscription->position) &&
                 position.offset == subscription->position.offset + 1;
@@ -73,32 +115,34 @@ static void message(void *context, const envelope_msg_t *message)
         self->options.events.message(self->options.context, self, subscription, message);
 }
 
-static void subscribed(void *context, const envelope_sub_ok_t *answer)
+static void subscribed(void *context, link_t *relay, const envelope_sub_ok_t *answer)
 {
     virtual_edge_t *self = context;
     virtual_subscription_t *subscription = find(self, answer->channel);
-    if (!subscription)
+    if (!subscription || !take_answer(subscription, relay))
         return;
     position_t since = {.offset = answer->since};
     int err = position_set_epoch(&since, answer->epoch);
     subscription->faults += err != OK;
-    if (answer->recovered)
+    if (answer->recovered) /* it may lie before where we are: what comes twice is dropped */
         subscription->faults += !position_same_epoch(since, subscription->position) ||
-                                since.offset != subscription->position.offset;
+                                since.offset > subscription->position.offset;
     else
         subscription->told += position_known(subscription->position);
     subscription->answers++;
     subscription->recovered += answer->recovered != 0;
-    subscription->position = since;
+    if (!answer->recovered)
+        subscription->position = since;
     subscription->state = SUBSCRIPTION_ON;
 }
 
-static void not_subscribed(void *context, const envelope_sub_no_t *answer)
+static void not_subscribed(void *context, link_t *relay, const envelope_sub_no_t *answer)
 {
     virtual_edge_t *self = context;
     virtual_subscription_t *subscription = find(self, answer->channel);
-    if (!subscription)
+    if (!subscription || !take_answer(subscription, relay))
         return;
+    subscription->state = uplink_is_not_now(answer->code) ? SUBSCRIPTION_WAITS : SUBSCRIPTION_ON;
     subscription->refusals++;
     subscription->refusal = -(int)answer->code;
 }
@@ -143,7 +187,8 @@ static void room(void *context)
     ((virtual_edge_t *)context)->rooms++;
 }
 
-static const uplink_events_t uplink_events = {found, lost, message, subscribed, not_subscribed, asked, room};
+static const uplink_events_t uplink_events = {found,      lost,           moved, message,
+                                              subscribed, not_subscribed, asked, room};
 
 static int send_message(void *context, span_t message)
 {

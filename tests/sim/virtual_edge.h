@@ -20,6 +20,8 @@ typedef enum virtual_subscribed {
 typedef struct virtual_subscription {
     char channel[32];
     virtual_subscribed_t state;
+    uint64_t via;        /* the relay that was asked last; what others say of the channel is late */
+    unsigned unanswered; /* SUBs that it has not answered */
     position_t position; /* of the newest message, or as the relay said when what came before was lost */
     unsigned answers;    /* SUB_OK */
     unsigned recovered;  /* ... with all that was missed */
@@ -62,9 +64,9 @@ struct virtual_edge {
     virtual_edge_options_t options;
     virtual_subscription_t subscriptions[VIRTUAL_SUBSCRIPTIONS];
     size_t subscription_count;
-    unsigned found, lost, rooms; /* events */
-    buf_t heard;                 /* the payloads of all messages, each with a space behind it */
-    uint64_t strays;             /* messages and answers of channels that it has no subscription for */
+    unsigned found, lost, moved, rooms; /* events */
+    buf_t heard;                        /* the payloads of all messages, each with a space behind it */
+    uint64_t strays;                    /* messages and answers of channels that it has no subscription for */
 };
 
 void virtual_edge_start(virtual_edge_t *self, virtual_fabric_t *fabric,

@@ -139,7 +139,7 @@ static void a_relay_that_refuses_is_believed(void **state)
     say("{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}");
     turn();
     envelope_sub_no_t answer = {.channel = SPAN("a"), .code = (uint64_t)-ERR_UNKNOWN};
-    edge_hub_not_subscribed(worker->worker.hub, &answer);
+    edge_hub_not_subscribed(worker->worker.hub, &uplink->relay, &answer);
     hear_error(2, CENTRIFUGE_ERROR_UNKNOWN_CHANNEL);
 }
 
@@ -220,7 +220,7 @@ static void what_cannot_be_had_again_is_told(void **state)
     edge_hub_found(worker->worker.hub, &uplink->relay);
     turn();
     envelope_sub_ok_t answer = {.channel = SPAN("a"), .epoch = SPAN("ZZZZzzzz"), .offset = 9, .since = 9};
-    edge_hub_subscribed(worker->worker.hub, &answer);
+    edge_hub_subscribed(worker->worker.hub, &uplink->relay, &answer);
     hear("{\"push\":{\"channel\":\"a\",\"unsubscribe\":{\"code\":2500,\"reason\":\"insufficient state\"}}}");
     assert_int_equal(session->subscription_count, 0);
     assert_true(edge_session_is_open(session));
@@ -307,7 +307,7 @@ static void a_publication_behind_a_refused_subscription_goes_its_own_way(void **
     say(frame);
     turn();
     envelope_sub_no_t answer = {.channel = SPAN("a"), .code = (uint64_t)-ERR_DENIED};
-    edge_hub_not_subscribed(worker->worker.hub, &answer);
+    edge_hub_not_subscribed(worker->worker.hub, &uplink->relay, &answer);
     hear_error(2, CENTRIFUGE_ERROR_DENIED);
     assert_int_equal(uplink->publication_count, 1);
     say(frame);

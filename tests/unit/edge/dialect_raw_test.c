@@ -126,7 +126,7 @@ static void connect_to(const char *target)
 static void sub_ok(const char *channel)
 {
     envelope_sub_ok_t answer = {.channel = span_str(channel), .epoch = SPAN(EPOCH)};
-    edge_hub_subscribed(worker->worker.hub, &answer);
+    edge_hub_subscribed(worker->worker.hub, &relay, &answer);
 }
 
 static void deliver(uint64_t offset, unsigned flags, const char *client, const char *payload)
@@ -137,7 +137,7 @@ static void deliver(uint64_t offset, unsigned flags, const char *client, const c
                           .flags = flags,
                           .client = span_str(client),
                           .payload = span_str(payload)};
-    edge_hub_message(worker->worker.hub, &msg);
+    edge_hub_message(worker->worker.hub, &relay, &msg);
     fake_worker_flush(worker);
 }
 
@@ -290,7 +290,7 @@ static void a_subscription_that_is_refused_ends_the_connection(void **state)
     (void)state;
     connect_to("/ws/a");
     envelope_sub_no_t answer = {.channel = SPAN("a"), .code = (uint64_t)-ERR_DENIED};
-    edge_hub_not_subscribed(worker->worker.hub, &answer);
+    edge_hub_not_subscribed(worker->worker.hub, &relay, &answer);
     assert_closed_with(3507, "permission denied");
 }
 
@@ -471,7 +471,7 @@ static void who_goes_before_the_confirmation_is_forgotten(void **state)
 static void sub_ok_at(const char *channel, uint64_t offset)
 {
     envelope_sub_ok_t answer = {.channel = span_str(channel), .epoch = SPAN(EPOCH), .since = offset};
-    edge_hub_subscribed(worker->worker.hub, &answer);
+    edge_hub_subscribed(worker->worker.hub, &relay, &answer);
     turn();
 }
 

@@ -199,13 +199,13 @@ static inline void turn(void)
 static inline void sub_ok(const char *channel)
 {
     envelope_sub_ok_t answer = {.channel = span_str(channel), .epoch = SPAN(EPOCH)};
-    edge_hub_subscribed(worker->worker.hub, &answer);
+    edge_hub_subscribed(worker->worker.hub, &uplink->relay, &answer);
 }
 
 static inline void sub_ok_at(const char *channel, uint64_t offset)
 {
     envelope_sub_ok_t answer = {.channel = span_str(channel), .epoch = SPAN(EPOCH), .since = offset};
-    edge_hub_subscribed(worker->worker.hub, &answer);
+    edge_hub_subscribed(worker->worker.hub, &uplink->relay, &answer);
 }
 
 /* The answer to a question about history: the channel is at `offset`, and these messages, each with its number for
@@ -257,7 +257,7 @@ static inline void arrive(const char *channel, uint64_t offset, unsigned flags, 
                               .offset = offset,
                               .flags = flags,
                               .payload = payload};
-    edge_hub_message(worker->worker.hub, &message);
+    edge_hub_message(worker->worker.hub, &uplink->relay, &message);
 }
 
 static const char *error_text(unsigned number, centrifuge_error_t error)

@@ -114,9 +114,22 @@ int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t n
     return OK;
 }
 
-int uplink_unsubscribe(uplink_t *self, span_t channel, uint64_t now_us)
+uint64_t uplink_moved_from(const uplink_t *self, span_t channel)
 {
     (void)self;
+    (void)channel;
+    return 0;
+}
+
+bool uplink_is_not_now(uint64_t code)
+{
+    return code == (uint64_t)-ERR_UNAVAILABLE;
+}
+
+int uplink_unsubscribe(uplink_t *self, uint64_t relay, span_t channel, uint64_t now_us)
+{
+    (void)self;
+    (void)relay;
     (void)channel;
     (void)now_us;
     return OK;

@@ -15,8 +15,11 @@ struct link {
 
 struct uplink {
     buf_t said;
-    link_t *relay; /* NULL = none is up */
-    unsigned room; /* envelopes that fit */
+    link_t *relay;   /* NULL = none is up */
+    link_t *of_b;    /* the way to channels whose names begin with b; NULL = relay */
+    link_t *full;    /* has no room; NULL = none */
+    uint64_t former; /* what uplink_moved_from says */
+    unsigned room;   /* envelopes that fit */
     namespaces_t namespaces;
     uplink_published_fn *published; /* of the last publication */
     void *user;
@@ -32,8 +35,18 @@ uint64_t link_peer(const link_t *self)
 
 link_t *uplink_route(const uplink_t *self, span_t channel)
 {
+    return self->of_b && channel.data[0] == 'b' ? self->of_b : self->relay;
+}
+
+uint64_t uplink_moved_from(const uplink_t *self, span_t channel)
+{
     (void)channel;
-    return self->relay;
+    return self->former;
+}
+
+bool uplink_is_not_now(uint64_t code)
+{
+    return code == (uint64_t)-ERR_UNAVAILABLE;
 }
 
 const namespaces_t *uplink_namespaces(const uplink_t *self)
@@ -41,11 +54,12 @@ const namespaces_t *uplink_namespaces(const uplink_t *self)
     return &self->namespaces;
 }
 
-static int fake_uplink_take(uplink_t *self)
+static int fake_uplink_take(uplink_t *self, span_t channel)
 {
-    if (!self->relay)
+    const link_t *relay = uplink_route(self, channel);
+    if (!relay)
         return ERR_UNAVAILABLE;
-    if (self->room == 0)
+    if (self->room == 0 || relay == self->full)
         return ERR_FULL;
     self->room--;
     return OK;
@@ -55,26 +69,32 @@ int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t n
 {
     (void)now_us;
     char position[POSITION_TEXT_SIZE];
-    int err = fake_uplink_take(self);
+    int err = fake_uplink_take(self, channel);
     if (err == OK)
         buf_printf(&self->said, "SUB %.*s %s|", SPAN_FMT(channel), position_print(from, position));
     return err;
 }
 
-int uplink_unsubscribe(uplink_t *self, span_t channel, uint64_t now_us)
+/* What another relay than the channel's way is told stands there with its id. */
+int uplink_unsubscribe(uplink_t *self, uint64_t relay, span_t channel, uint64_t now_us)
 {
     (void)now_us;
-    int err = fake_uplink_take(self);
-    if (err == OK)
-        buf_printf(&self->said, "UNSUB %.*s|", SPAN_FMT(channel));
-    return err;
+    const link_t *route = uplink_route(self, channel);
+    if (self->room == 0 || (self->full && self->full->peer == relay))
+        return ERR_FULL;
+    self->room--;
+    buf_printf(&self->said, "UNSUB %.*s", SPAN_FMT(channel));
+    if (!route || route->peer != relay)
+        buf_printf(&self->said, "@%u", (unsigned)relay);
+    buf_append_byte(&self->said, '|');
+    return OK;
 }
 
 int uplink_join(uplink_t *self, const envelope_join_t *join, uint64_t now_us)
 {
     (void)now_us;
     assert_int_equal(join->client.size, 36);
-    int err = fake_uplink_take(self);
+    int err = fake_uplink_take(self, join->channel);
     if (err == OK)
         buf_printf(&self->said, "JOIN %.*s %.*s %.*s|", SPAN_FMT(join->channel), SPAN_FMT(join->user),
                    SPAN_FMT(join->info));
@@ -85,7 +105,7 @@ int uplink_leave(uplink_t *self, span_t channel, span_t client, uint64_t now_us)
 {
     (void)now_us;
     assert_int_equal(client.size, 36);
-    int err = fake_uplink_take(self);
+    int err = fake_uplink_take(self, channel);
     if (err == OK)
         buf_printf(&self->said, "LEAVE %.*s|", SPAN_FMT(channel));
     return err;
@@ -116,7 +136,7 @@ int uplink_ask(uplink_t *self, envelope_ask_t question, uplink_answered_fn *answ
                uint64_t now_us)
 {
     (void)now_us;
-    int err = fake_uplink_take(self);
+    int err = fake_uplink_take(self, question.channel);
     if (err)
         return err;
     self->answered = answered;

@@ -169,13 +169,13 @@ static inline void sub_ok(const char *channel, const char *epoch, uint64_t since
                                 .offset = since,
                                 .since = since,
                                 .recovered = recovered};
-    edge_hub_subscribed(hub, &answer);
+    edge_hub_subscribed(hub, &relay, &answer);
 }
 
 static inline void sub_no(const char *channel, int err)
 {
     envelope_sub_no_t answer = {.channel = span_str(channel), .code = (uint64_t)-err};
-    edge_hub_not_subscribed(hub, &answer);
+    edge_hub_not_subscribed(hub, &relay, &answer);
 }
 
 static inline void message(const char *channel, const char *epoch, uint64_t offset, const char *payload)
@@ -184,7 +184,7 @@ static inline void message(const char *channel, const char *epoch, uint64_t offs
                           .epoch = span_str(epoch),
                           .offset = offset,
                           .payload = span_str(payload)};
-    edge_hub_message(hub, &msg);
+    edge_hub_message(hub, &relay, &msg);
 }
 
 static inline void assert_heard(const char *text)

@@ -34,7 +34,7 @@ static void a_message_that_a_dialect_can_not_say_is_counted(void **state)
                           .offset = 6,
                           .flags = MESSAGE_BINARY,
                           .payload = SPAN("six")};
-    edge_hub_message(hub, &msg);
+    edge_hub_message(hub, &relay, &msg);
     assert_got(0, "six");
     assert_got(2, "");
     assert_int_equal(stats_get(&worker->worker.stats.dropped_dialect), 2);
@@ -96,16 +96,16 @@ static void who_does_not_want_its_own_gets_all_others(void **state)
     char id[EDGE_CLIENT_ID_SIZE + 1];
     envelope_msg_t msg = {.channel = SPAN("a"), .epoch = SPAN(EPOCH), .offset = 6, .payload = SPAN("x")};
     msg.client = span_str(edge_session_id(clients[0], id));
-    edge_hub_message(hub, &msg);
+    edge_hub_message(hub, &relay, &msg);
     assert_got(0, "");
     assert_got(1, "x");
     msg.offset = 7;
     msg.client = span_str(edge_session_id(clients[1], id));
-    edge_hub_message(hub, &msg);
+    edge_hub_message(hub, &relay, &msg);
     assert_got(0, "x");
     msg.offset = 8;
     msg.client = (span_t){0};
-    edge_hub_message(hub, &msg);
+    edge_hub_message(hub, &relay, &msg);
     assert_got(0, "x");
 }
 
@@ -253,8 +253,10 @@ static void a_channel_moves_to_a_relay_that_is_a_better_way(void **state)
     uplink->relay = &second_relay;
     edge_hub_found(hub, &second_relay);
     turn();
-    assert_said(uplink, "SUB a " EPOCH ":5|");
-    sub_ok("a", EPOCH, 5, true);
+    assert_said(uplink, "UNSUB a@7|SUB a " EPOCH ":5|"); /* the first one only forwarded */
+    const envelope_sub_ok_t answer = {
+        .channel = SPAN("a"), .epoch = SPAN(EPOCH), .offset = 5, .since = 5, .recovered = 1};
+    edge_hub_subscribed(hub, &second_relay, &answer);
     edge_hub_lost(hub, &relay);
     turn();
     assert_said(uplink, "");

@@ -116,8 +116,21 @@ int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t n
     return say(self, (letter_t){.kind = KIND_SUB, .channel = channel_number(channel), .position = from});
 }
 
-int uplink_unsubscribe(uplink_t *self, span_t channel, uint64_t now_us)
+uint64_t uplink_moved_from(const uplink_t *self, span_t channel)
 {
+    (void)self;
+    (void)channel;
+    return 0;
+}
+
+bool uplink_is_not_now(uint64_t code)
+{
+    return code == (uint64_t)-ERR_UNAVAILABLE;
+}
+
+int uplink_unsubscribe(uplink_t *self, uint64_t to, span_t channel, uint64_t now_us)
+{
+    assert_int_equal(to, relay.peer);
     (void)now_us;
     return say(self, (letter_t){.kind = KIND_UNSUB, .channel = channel_number(channel)});
 }
@@ -308,14 +321,14 @@ static void edge_step(void)
                               .epoch = epoch,
                               .offset = offset,
                               .payload = span_new(&letter, sizeof letter)};
-        edge_hub_message(hub, &msg);
+        edge_hub_message(hub, &relay, &msg);
     } else if (letter.kind == KIND_SUB_OK) {
         envelope_sub_ok_t answer = {
             .channel = channel, .epoch = epoch, .since = offset, .recovered = letter.recovered};
-        edge_hub_subscribed(hub, &answer);
+        edge_hub_subscribed(hub, &relay, &answer);
     } else {
         envelope_sub_no_t answer = {.channel = channel, .code = (uint64_t)-ERR_FULL};
-        edge_hub_not_subscribed(hub, &answer);
+        edge_hub_not_subscribed(hub, &relay, &answer);
     }
 }
 

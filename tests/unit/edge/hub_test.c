@@ -93,7 +93,7 @@ static void a_relay_that_takes_a_subscription_back_loses_its_listeners(void **st
 {
     (void)state;
     be_on(0, "a");
-    sub_no("a", ERR_UNAVAILABLE);
+    sub_no("a", ERR_FULL);
     assert_heard("0:a lost|");
     assert_int_equal(edge_hub_channels(hub), 0);
 }
@@ -104,7 +104,7 @@ static void a_refusal_with_a_senseless_code_is_still_one(void **state)
     subscribe(0, "a");
     turn();
     envelope_sub_no_t answer = {.channel = SPAN("a"), .code = UINT64_MAX};
-    edge_hub_not_subscribed(hub, &answer);
+    edge_hub_not_subscribed(hub, &relay, &answer);
     assert_heard("0:a ERR_UNAVAILABLE|");
 }
 
