@@ -83,6 +83,16 @@ size_t ballot_box_count_promise(ballot_box_t *self, uint64_t counter, uint64_t m
     return self->promise_count;
 }
 
+bool ballot_box_has_promised(const ballot_box_t *self, uint64_t member)
+{
+    return is_among(self->promises, self->promise_count, member);
+}
+
+bool ballot_box_has_adopted(const ballot_box_t *self)
+{
+    return self->adopted.counter > 0;
+}
+
 const ballot_vote_t *ballot_box_ask(ballot_box_t *self)
 {
     self->asked = true;

@@ -56,6 +56,11 @@ ballot_t ballot_box_propose(ballot_box_t *self, const view_t *value);
 size_t ballot_box_count_promise(ballot_box_t *self, uint64_t counter, uint64_t member,
                                 const ballot_vote_t *voted);
 
+bool ballot_box_has_promised(const ballot_box_t *self, uint64_t member);
+
+/* Is the value another proposer's, which may have been decided already? */
+bool ballot_box_has_adopted(const ballot_box_t *self);
+
 /* A majority has promised: votes are asked for, and the value stays what it is. */
 const ballot_vote_t *ballot_box_ask(ballot_box_t *self);
 

@@ -175,6 +175,11 @@ int relay_copies_introduce(relay_copies_t *self, relay_channel_t *channel, link_
 
 /* --- publications --- */
 
+static bool has_room(const link_t *replica)
+{
+    return link_held(replica) <= link_window(replica) * WINDOW_SHARE;
+}
+
 static entry_t *add(relay_copies_t *self, list_t *entries, relay_channel_t *channel, span_t encoded)
 {
     entry_t *entry = mem_grow(NULL, 1, sizeof *entry + encoded.size);
@@ -191,7 +196,7 @@ int relay_copies_publish(relay_copies_t *self, relay_channel_t *channel, link_t 
                          uint64_t wall_us, position_t *position)
 {
     relay_context_t *context = self->tenures->context;
-    if (link_held(replica) > link_window(replica) * WINDOW_SHARE)
+    if (!has_room(replica))
         return ERR_FULL;
     int err = relay_copies_introduce(self, channel, replica, now_us);
     if (err)
@@ -281,6 +286,8 @@ static bool is_void(relay_copies_t *self, const entry_t *entry)
 
 static int send_held(relay_copies_t *self, entry_t *entry, link_t *replica, uint64_t now_us)
 {
+    if (!has_room(replica))
+        return ERR_FULL;
     struct relay_replica *to = find_replica(self, link_peer(replica));
     if (entry->size) {
         int err = relay_copies_introduce(self, entry->channel, replica, now_us);

@@ -210,6 +210,10 @@ void relay_front_forward(relay_front_t *self, const relay_wish_t *wish, uint64_t
         relay_front_hold(self, wish, NULL, now_us);
         return;
     }
+    if (link_held(link) > link_window(link) / 2) { /* the rest is for what relays have to tell each other */
+        relay_front_refuse(self, wish, ERR_UNAVAILABLE, now_us);
+        return;
+    }
     buf_t bytes = {0};
     encode_forward(wish, node, &bytes);
     if (link_send_encoded(link, buf_span(&bytes), now_us))

@@ -18,6 +18,8 @@
 /* A proposal that nothing has come of. */
 #define PROPOSAL_US CLOCK_SEC
 
+_Static_assert(VIEW_MEMBERS_MAX <= 32, "each member has a bit");
+
 /* Views that a member may have to be told of, one after another. */
 #define PAST_VIEWS 16u
 
@@ -46,7 +48,9 @@ struct relay_mesh {
     uint64_t retry_us;         /* no new proposal before */
     uint64_t alone_since_us;   /* 0 = a majority is in reach */
     uint64_t started_us;
-    bool served;    /* others had their time to be found */
+    uint32_t
+        torn;    /* a bit for each member whose link went down in this view: it has to come to the next one */
+    bool served; /* others had their time to be found */
     bool owes_meet; /* those who are linked have still to be told of a change */
 };
 
@@ -198,18 +202,6 @@ static void send_what_it_lacks(relay_mesh_t *self, link_t *link, uint64_t number
 
 /* --- views --- */
 
-static void look_who_arrived(relay_mesh_t *self, uint64_t now_us)
-{
-    for (size_t i = 0; i < VIEW_MEMBERS_MAX; i++) {
-        meeting_t *meeting = &self->meetings[i];
-        if (!meeting->link || !meeting->met || meeting->arrived || !view_same(&meeting->view, &self->view))
-            continue;
-        meeting->arrived = true;
-        if (self->options.events->arrived)
-            self->options.events->arrived(self->options.context, link_peer(meeting->link), now_us);
-    }
-}
-
 static void install(relay_mesh_t *self, mesh_step_t step, const view_t *view, bool doubtful, uint64_t now_us)
 {
     view_t before = self->view;
@@ -219,6 +211,7 @@ static void install(relay_mesh_t *self, mesh_step_t step, const view_t *view, bo
     remember(self);
     ballot_box_open(&self->box, own_id(self));
     self->proposal_ends_us = self->retry_us = self->alone_since_us = 0;
+    self->torn = 0;
     self->wanted = (view_t){0};
     for (size_t i = 0; i < VIEW_MEMBERS_MAX; i++)
         self->meetings[i].arrived = false;
@@ -271,9 +264,33 @@ void relay_mesh_down(relay_mesh_t *self, link_t *link, uint64_t now_us)
 {
     (void)now_us;
     meeting_t *meeting = find_meeting(self, link_peer(link));
+    const view_member_t *member = view_find(&self->view, link_peer(link));
     if (meeting)
         *meeting = (meeting_t){0};
+    if (member)
+        self->torn |= UINT32_C(1) << (member - self->view.members);
     self->owes_meet = true;
+}
+
+/* What was on the way over a link that went down is gone. So nobody goes on as if it were there: the same members come
+ * together in a new view, and hand over and copy what that takes. */
+static bool is_torn(const relay_mesh_t *self, uint64_t id)
+{
+    const view_member_t *member = view_find(&self->view, id);
+    return member && self->torn >> (member - self->view.members) & 1u;
+}
+
+static void look_who_arrived(relay_mesh_t *self, uint64_t now_us)
+{
+    for (size_t i = 0; i < VIEW_MEMBERS_MAX; i++) {
+        meeting_t *meeting = &self->meetings[i];
+        if (!meeting->link || !meeting->met || meeting->arrived || !view_same(&meeting->view, &self->view) ||
+            is_torn(self, link_peer(meeting->link)))
+            continue;
+        meeting->arrived = true;
+        if (self->options.events->arrived)
+            self->options.events->arrived(self->options.context, link_peer(meeting->link), now_us);
+    }
 }
 
 static int read_sees(meeting_t *meeting, span_t list)
@@ -412,13 +429,28 @@ static void ask_for_votes(relay_mesh_t *self, uint64_t now_us)
         decide(self, now_us);
 }
 
+/* A majority has promised, and of the members that are to stay all have: none of them is one that this relay only
+ * believes to be there. */
+static bool may_ask(const relay_mesh_t *self, size_t promises)
+{
+    const view_t *value = &ballot_box_proposal(&self->box)->value;
+    if (promises < majority(self))
+        return false;
+    for (size_t i = 0; i < value->count && !ballot_box_has_adopted(&self->box); i++) {
+        uint64_t member = value->members[i].id;
+        if (view_find(&self->view, member) && !ballot_box_has_promised(&self->box, member))
+            return false;
+    }
+    return true;
+}
+
 static void take_promise(relay_mesh_t *self, const link_t *link, const envelope_promise_t *promise,
                          uint64_t now_us)
 {
     ballot_vote_t vote = {.ballot = {promise->voted_ballot, promise->voted_proposer}};
     if (view_read_members(&vote.value, promise->members) || !view_find(&self->view, link_peer(link)))
         return;
-    if (ballot_box_count_promise(&self->box, promise->ballot, link_peer(link), &vote) == majority(self))
+    if (may_ask(self, ballot_box_count_promise(&self->box, promise->ballot, link_peer(link), &vote)))
         ask_for_votes(self, now_us);
 }
 
@@ -445,8 +477,8 @@ static void propose(relay_mesh_t *self, uint64_t now_us)
     envelope_t prepare = {.kind = KIND_PREPARE,
                           .prepare = {self->view.lineage, self->view.number, ballot.counter}};
     send_to_members(self, &prepare, now_us);
-    if (ballot_box_count_promise(&self->box, ballot.counter, own_id(self), ballot_box_vote(&self->box)) ==
-        majority(self))
+    if (may_ask(self, ballot_box_count_promise(&self->box, ballot.counter, own_id(self),
+                                               ballot_box_vote(&self->box))))
         ask_for_votes(self, now_us);
 }
 
@@ -528,7 +560,7 @@ static bool loses_members(const relay_mesh_t *self)
 /* When it is this relay's turn to propose what is wanted; UINT64_MAX: there is nothing to propose. */
 static uint64_t proposal_due(const relay_mesh_t *self)
 {
-    bool changes = !same_members(&self->wanted, &self->view);
+    bool changes = self->torn || !same_members(&self->wanted, &self->view);
     if (self->wanted.count == 0 || (!changes && !relay_mesh_voted(self)))
         return UINT64_MAX;
     uint64_t delay = PLACE_DELAY_US * place_in(&self->wanted, own_id(self));
@@ -542,11 +574,20 @@ static uint64_t proposal_due(const relay_mesh_t *self)
     return due < self->proposal_ends_us ? self->proposal_ends_us : due;
 }
 
+/* Who is linked and has gone to another lineage is no member any more. */
+static bool is_with_us(const relay_mesh_t *self, uint64_t member)
+{
+    if (member == own_id(self))
+        return true;
+    const meeting_t *meeting = find_meeting(self, member);
+    return meeting && (!meeting->met || meeting->view.lineage == self->view.lineage);
+}
+
 static bool has_majority(const relay_mesh_t *self)
 {
     size_t reached = 0;
     for (size_t i = 0; i < self->view.count; i++)
-        reached += self->view.members[i].id == own_id(self) || find_meeting(self, self->view.members[i].id);
+        reached += is_with_us(self, self->view.members[i].id);
     return reached >= majority(self);
 }
 
