@@ -1,6 +1,9 @@
 #include "relay/channel.h"
 
+#include <stddef.h>
+
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "protocol/recall.h"
@@ -19,21 +22,26 @@ struct relay_channel {
     uint32_t count;    /* of slots */
     uint32_t capacity; /* of slots.many; 1 = slots.one is used */
     uint32_t place;    /* in the directory */
-    uint64_t used_us;  /* the last time that anybody came, left or published */
+    uint32_t used_s;   /* the last time that anybody came, left or published; monotonic, seconds */
     uint8_t name_size;
-    char name[];
+    char name[]; /* begins in what would be padding: a million channels are a million times that */
 };
+
+static void touch(relay_channel_t *self, uint64_t now_us)
+{
+    self->used_s = (uint32_t)(now_us / CLOCK_SEC);
+}
 
 relay_channel_t *relay_channel_new(span_t name, const channel_options_t *options, uint64_t random,
                                    uint64_t now_us)
 {
-    relay_channel_t *self = mem_new(sizeof *self + name.size);
+    relay_channel_t *self = mem_new(offsetof(relay_channel_t, name) + name.size);
     position_t position = {0};
     position_new_epoch(&position, random);
     memcpy(self->epoch, position.epoch, EPOCH_SIZE);
     self->options = options;
     self->capacity = 1;
-    self->used_us = now_us;
+    touch(self, now_us);
     self->name_size = (uint8_t)name.size;
     memcpy(self->name, name.data, name.size);
     if (options->presence || options->join_leave)
@@ -142,7 +150,7 @@ void relay_channel_subscribe(relay_channel_t *self, relay_context_t *context, re
                          .sub_ok = {relay_channel_name(self), position_epoch(&top), top.offset,
                                     recovered ? from.offset : top.offset, recovered}};
     add_slot(self, peer);
-    self->used_us = now_us;
+    touch(self, now_us);
     buf_clear(&context->scratch);
     envelope_encode(&context->scratch, &answer);
     int err = relay_peers_send(&context->peers, peer, buf_span(&context->scratch), now_us);
@@ -158,7 +166,7 @@ void relay_channel_unsubscribe(relay_channel_t *self, relay_peer_slot_t peer, ui
             break;
         }
     }
-    self->used_us = now_us;
+    touch(self, now_us);
 }
 
 /* --- publishing --- */
@@ -189,7 +197,7 @@ position_t relay_channel_place_next(relay_channel_t *self, relay_context_t *cont
 {
     position_t next = relay_channel_position(self);
     next.offset += ++self->standing.waiting;
-    self->used_us = now_us;
+    touch(self, now_us);
     encode_message(self, publication, next.offset, wall_us, &context->scratch);
     return next;
 }
@@ -338,7 +346,7 @@ void relay_channel_keep(relay_channel_t *self, relay_context_t *context, span_t 
 void relay_channel_follow(relay_channel_t *self, relay_context_t *context, span_t encoded, uint64_t now_us)
 {
     self->offset++;
-    self->used_us = now_us;
+    touch(self, now_us);
     relay_channel_keep(self, context, encoded, self->offset, now_us);
 }
 
@@ -424,5 +432,5 @@ bool relay_channel_sweep(relay_channel_t *self, relay_context_t *context, uint64
         return true;
     uint64_t idle = self->standing.tenure == RELAY_COPY ? RELAY_COPY_IDLE_US : RELAY_CHANNEL_IDLE_US;
     bool present = self->presence && relay_presence_count(self->presence);
-    return present || now_us < self->used_us + idle;
+    return present || now_us < self->used_s * (uint64_t)CLOCK_SEC + idle;
 }
