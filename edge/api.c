@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "edge/api_inside.h"
 
 /* --- who may call --- */
@@ -62,31 +63,98 @@ centrifuge_error_t edge_api_check_channel(const edge_worker_t *worker, span_t ch
     return *options ? CENTRIFUGE_ERROR_NONE : CENTRIFUGE_ERROR_UNKNOWN_CHANNEL;
 }
 
-void edge_api_respond(http_exchange_t *exchange, buf_t *text)
+void edge_api_append_error(buf_t *out, centrifuge_error_t error)
 {
-    http_exchange_respond(exchange, 200, "application/json", NULL, buf_span(text));
-    buf_fini(text);
+    buf_append_str(out, "{\"error\":");
+    centrifuge_append_error(out, error);
+    buf_append_byte(out, '}');
 }
 
-void edge_api_refuse(http_exchange_t *exchange, centrifuge_error_t error)
+/* --- calls --- */
+
+static void gone(void *user)
 {
+    ((edge_api_call_t *)user)->exchange = NULL;
+}
+
+static edge_api_call_t *call_new(edge_worker_t *worker, http_exchange_t *exchange)
+{
+    edge_api_call_t *self = mem_new(sizeof *self);
+    self->worker = worker;
+    self->exchange = exchange;
+    http_exchange_on_gone(exchange, gone, self);
+    return self;
+}
+
+/* `error` 0: with the result. */
+static void end_call(edge_api_call_t **call_p, centrifuge_error_t error, span_t result)
+{
+    edge_api_call_t *self = *call_p;
+    *call_p = NULL;
     buf_t text = {0};
-    buf_append_str(&text, "{\"error\":");
-    centrifuge_append_error(&text, error);
-    buf_append_byte(&text, '}');
-    edge_api_respond(exchange, &text);
+    if (error) {
+        edge_api_append_error(&text, error);
+    } else {
+        buf_append_str(&text, "{\"result\":");
+        buf_append_span(&text, result);
+        buf_append_byte(&text, '}');
+    }
+    if (self->exchange)
+        http_exchange_respond(self->exchange, 200, "application/json", NULL, buf_span(&text));
+    buf_fini(&text);
+    mem_free(self);
+}
+
+static void answer_call(edge_api_call_t **call_p, centrifuge_error_t error, span_t result)
+{
+    struct edge_api_batch *batch = (*call_p)->batch;
+    size_t place = (*call_p)->place;
+    if (!batch) {
+        end_call(call_p, error, result);
+        return;
+    }
+    mem_free(*call_p);
+    *call_p = NULL;
+    edge_api_batch_answered(batch, place, error, result);
+}
+
+void edge_api_answer(edge_api_call_t **call_p, span_t result)
+{
+    answer_call(call_p, CENTRIFUGE_ERROR_NONE, result);
+}
+
+void edge_api_refuse(edge_api_call_t **call_p, centrifuge_error_t error)
+{
+    answer_call(call_p, error, (span_t){0});
+}
+
+/* Has it a key, and a body? Else it is answered. */
+static bool take_body(const edge_worker_t *worker, http_exchange_t *exchange, json_value_t *body)
+{
+    if (!is_authorized(worker, exchange))
+        http_exchange_respond(exchange, 401, "text/plain", "WWW-Authenticate: apikey\r\n", (span_t){0});
+    else if (json_parse(http_exchange_body(exchange), body) != OK || json_check_keys(body) != OK)
+        http_exchange_respond(exchange, 400, "text/plain", NULL,
+                              SPAN("the body has to be one JSON object, each of its keys once\n"));
+    else
+        return true;
+    return false;
 }
 
 static void serve(edge_worker_t *worker, http_exchange_t *exchange, edge_api_method_fn *method)
 {
     json_value_t body;
-    if (!is_authorized(worker, exchange))
-        http_exchange_respond(exchange, 401, "text/plain", "WWW-Authenticate: apikey\r\n", (span_t){0});
-    else if (json_parse(http_exchange_body(exchange), &body) != OK || json_check_keys(&body) != OK)
-        http_exchange_respond(exchange, 400, "text/plain", NULL,
-                              SPAN("the body has to be one JSON object, each of its keys once\n"));
-    else
-        method(worker, exchange, &body);
+    if (!take_body(worker, exchange, &body))
+        return;
+    edge_api_call_t *call = call_new(worker, exchange);
+    method(&call, &body);
+}
+
+static void serve_batch(void *context, http_exchange_t *exchange)
+{
+    json_value_t body;
+    if (take_body(context, exchange, &body))
+        edge_api_batch(context, exchange, &body);
 }
 
 /* --- the routes --- */
@@ -113,7 +181,20 @@ METHODS(HANDLER)
 #undef HANDLER
 
 #define ROUTE(name) {"POST", "/api/" #name, serve_##name},
-const http_route_t edge_api_routes[] = {METHODS(ROUTE)};
+const http_route_t edge_api_routes[] = {METHODS(ROUTE){"POST", "/api/batch", serve_batch}};
 #undef ROUTE
 
 const size_t edge_api_route_count = sizeof edge_api_routes / sizeof *edge_api_routes;
+
+#define METHOD(name) {#name, edge_api_##name},
+static const edge_api_method_t methods[] = {METHODS(METHOD)};
+#undef METHOD
+
+const edge_api_method_t *edge_api_find_method(span_t name)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (span_is(name, methods[i].name))
+            return &methods[i];
+    }
+    return NULL;
+}

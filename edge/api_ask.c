@@ -12,7 +12,7 @@
 
 /* Owned by the uplink's callback, which always comes. */
 typedef struct asked {
-    http_exchange_t *exchange; /* borrowed; NULL: the client has left */
+    edge_api_call_t *call; /* owned */
     edge_api_render_fn *render;
     position_t since; /* of the question */
 } asked_t;
@@ -27,41 +27,31 @@ static centrifuge_error_t render_error(int err)
 static void answered(void *user, int err, span_t items)
 {
     asked_t *asked = user;
-    http_exchange_t *exchange = asked->exchange;
+    buf_t result = {0};
     centrifuge_error_t error = err ? CENTRIFUGE_ERROR_INTERNAL : CENTRIFUGE_ERROR_NONE;
-    buf_t text = {0};
-    buf_append_str(&text, "{\"result\":");
-    if (exchange && !error)
-        error = render_error(asked->render(&text, items, asked->since));
-    buf_append_byte(&text, '}');
+    if (!error)
+        error = render_error(asked->render(&result, items, asked->since));
+    if (error)
+        edge_api_refuse(&asked->call, error);
+    else
+        edge_api_answer(&asked->call, buf_span(&result));
+    buf_fini(&result);
     mem_free(asked);
-    if (exchange && !error) {
-        edge_api_respond(exchange, &text);
-        return;
-    }
-    buf_fini(&text);
-    if (exchange)
-        edge_api_refuse(exchange, error);
 }
 
-static void gone(void *user)
+void edge_api_ask(edge_api_call_t **call_p, const envelope_ask_t *question, edge_api_render_fn *render)
 {
-    ((asked_t *)user)->exchange = NULL;
-}
-
-void edge_api_ask(edge_worker_t *worker, http_exchange_t *exchange, const envelope_ask_t *question,
-                  edge_api_render_fn *render)
-{
+    edge_worker_t *worker = (*call_p)->worker;
     asked_t *asked = mem_new(sizeof *asked);
-    asked->exchange = exchange;
     asked->render = render;
     asked->since.offset = question->offset;
     (void)position_set_epoch(&asked->since, question->epoch); /* none stays none */
     if (uplink_ask(worker->uplink, *question, answered, asked, worker->now_us) == OK) {
-        http_exchange_on_gone(exchange, gone, asked);
+        asked->call = *call_p;
+        *call_p = NULL;
     } else {
         mem_free(asked);
-        edge_api_refuse(exchange, CENTRIFUGE_ERROR_INTERNAL);
+        edge_api_refuse(call_p, CENTRIFUGE_ERROR_INTERNAL);
     }
 }
 
@@ -82,32 +72,31 @@ static int render_presence_stats(buf_t *out, span_t items, position_t since)
     return centrifuge_append_presence_stats(out, items);
 }
 
-static void ask_presence(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body,
-                         question_t question, edge_api_render_fn *render)
+static void ask_presence(edge_api_call_t **call_p, const json_value_t *body, question_t question,
+                         edge_api_render_fn *render)
 {
     const channel_options_t *options = NULL;
     buf_t channel = {0};
     centrifuge_error_t error = CENTRIFUGE_ERROR_BAD_COMMAND;
     if (edge_api_text(body, "channel", CHANNEL_NAME_MAX, &channel) == OK)
-        error = edge_api_check_channel(worker, buf_span(&channel), &options);
+        error = edge_api_check_channel((*call_p)->worker, buf_span(&channel), &options);
     if (!error && !options->presence)
         error = CENTRIFUGE_ERROR_NOT_AVAILABLE;
     if (error)
-        edge_api_refuse(exchange, error);
+        edge_api_refuse(call_p, error);
     else
-        edge_api_ask(worker, exchange, &(envelope_ask_t){.question = question, .channel = buf_span(&channel)},
-                     render);
+        edge_api_ask(call_p, &(envelope_ask_t){.question = question, .channel = buf_span(&channel)}, render);
     buf_fini(&channel);
 }
 
-void edge_api_presence(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body)
+void edge_api_presence(edge_api_call_t **call_p, const json_value_t *body)
 {
-    ask_presence(worker, exchange, body, QUESTION_PRESENCE, render_presence);
+    ask_presence(call_p, body, QUESTION_PRESENCE, render_presence);
 }
 
-void edge_api_presence_stats(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body)
+void edge_api_presence_stats(edge_api_call_t **call_p, const json_value_t *body)
 {
-    ask_presence(worker, exchange, body, QUESTION_PRESENCE_STATS, render_presence_stats);
+    ask_presence(call_p, body, QUESTION_PRESENCE_STATS, render_presence_stats);
 }
 
 /* --- clients: disconnect, unsubscribe, refresh --- */
@@ -207,7 +196,7 @@ static int read_disconnect(const json_value_t *body, client_question_t *out)
     return !err && !is_reason(out->ask.reason) ? ERR_MALFORMED : err;
 }
 
-void edge_api_disconnect(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body)
+void edge_api_disconnect(edge_api_call_t **call_p, const json_value_t *body)
 {
     client_question_t question = {.ask.question = QUESTION_DISCONNECT};
     int err = read_whom(body, &question);
@@ -216,25 +205,25 @@ void edge_api_disconnect(edge_worker_t *worker, http_exchange_t *exchange, const
     if (!err)
         err = read_disconnect(body, &question);
     if (err)
-        edge_api_refuse(exchange, CENTRIFUGE_ERROR_BAD_COMMAND);
+        edge_api_refuse(call_p, CENTRIFUGE_ERROR_BAD_COMMAND);
     else
-        edge_api_ask(worker, exchange, &question.ask, edge_api_render_nothing);
+        edge_api_ask(call_p, &question.ask, edge_api_render_nothing);
     client_question_fini(&question);
 }
 
-void edge_api_unsubscribe(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body)
+void edge_api_unsubscribe(edge_api_call_t **call_p, const json_value_t *body)
 {
     client_question_t question = {.ask.question = QUESTION_UNSUBSCRIBE};
     const channel_options_t *options;
     centrifuge_error_t error = CENTRIFUGE_ERROR_BAD_COMMAND;
     if (read_whom(body, &question) == OK &&
         edge_api_text(body, "channel", CHANNEL_NAME_MAX, &question.channel) == OK)
-        error = edge_api_check_channel(worker, buf_span(&question.channel), &options);
+        error = edge_api_check_channel((*call_p)->worker, buf_span(&question.channel), &options);
     question.ask.channel = buf_span(&question.channel);
     if (error)
-        edge_api_refuse(exchange, error);
+        edge_api_refuse(call_p, error);
     else
-        edge_api_ask(worker, exchange, &question.ask, edge_api_render_nothing);
+        edge_api_ask(call_p, &question.ask, edge_api_render_nothing);
     client_question_fini(&question);
 }
 
@@ -257,16 +246,16 @@ static int read_end(const json_value_t *body, client_question_t *out)
     return err;
 }
 
-void edge_api_refresh(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body)
+void edge_api_refresh(edge_api_call_t **call_p, const json_value_t *body)
 {
     client_question_t question = {.ask.question = QUESTION_REFRESH};
     int err = read_whom(body, &question);
     if (!err)
         err = read_end(body, &question);
     if (err)
-        edge_api_refuse(exchange, CENTRIFUGE_ERROR_BAD_COMMAND);
+        edge_api_refuse(call_p, CENTRIFUGE_ERROR_BAD_COMMAND);
     else
-        edge_api_ask(worker, exchange, &question.ask, edge_api_render_nothing);
+        edge_api_ask(call_p, &question.ask, edge_api_render_nothing);
     client_question_fini(&question);
 }
 
@@ -352,17 +341,16 @@ static int render_channels(buf_t *out, span_t items, position_t since)
     return err;
 }
 
-void edge_api_channels(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body)
+void edge_api_channels(edge_api_call_t **call_p, const json_value_t *body)
 {
     buf_t pattern = {0};
     int err = edge_api_text(body, "pattern", CHANNEL_NAME_MAX, &pattern);
     if (pattern.size == 0)
         buf_append_byte(&pattern, '*');
     if (err)
-        edge_api_refuse(exchange, CENTRIFUGE_ERROR_BAD_COMMAND);
+        edge_api_refuse(call_p, CENTRIFUGE_ERROR_BAD_COMMAND);
     else
-        edge_api_ask(worker, exchange,
-                     &(envelope_ask_t){.question = QUESTION_CHANNELS, .channel = buf_span(&pattern)},
+        edge_api_ask(call_p, &(envelope_ask_t){.question = QUESTION_CHANNELS, .channel = buf_span(&pattern)},
                      render_channels);
     buf_fini(&pattern);
 }
@@ -441,8 +429,8 @@ static int render_nodes(buf_t *out, span_t items, position_t since)
     return err;
 }
 
-void edge_api_info(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body)
+void edge_api_info(edge_api_call_t **call_p, const json_value_t *body)
 {
     (void)body;
-    edge_api_ask(worker, exchange, &(envelope_ask_t){.question = QUESTION_NODES}, render_nodes);
+    edge_api_ask(call_p, &(envelope_ask_t){.question = QUESTION_NODES}, render_nodes);
 }

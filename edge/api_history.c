@@ -61,30 +61,30 @@ static centrifuge_error_t read_history(const json_value_t *body, envelope_ask_t 
     return CENTRIFUGE_ERROR_NONE;
 }
 
-void edge_api_history(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body)
+void edge_api_history(edge_api_call_t **call_p, const json_value_t *body)
 {
     buf_t channel = {0};
     position_t since;
     envelope_ask_t question = {.question = QUESTION_HISTORY};
-    centrifuge_error_t error = read_channel(worker, body, &channel);
+    centrifuge_error_t error = read_channel((*call_p)->worker, body, &channel);
     if (!error)
         error = read_history(body, &question, &since);
     question.channel = buf_span(&channel);
     if (error)
-        edge_api_refuse(exchange, error);
+        edge_api_refuse(call_p, error);
     else
-        edge_api_ask(worker, exchange, &question, centrifuge_append_history);
+        edge_api_ask(call_p, &question, centrifuge_append_history);
     buf_fini(&channel);
 }
 
-void edge_api_history_remove(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body)
+void edge_api_history_remove(edge_api_call_t **call_p, const json_value_t *body)
 {
     buf_t channel = {0};
-    centrifuge_error_t error = read_channel(worker, body, &channel);
+    centrifuge_error_t error = read_channel((*call_p)->worker, body, &channel);
     envelope_ask_t question = {.question = QUESTION_FORGET, .channel = buf_span(&channel)};
     if (error)
-        edge_api_refuse(exchange, error);
+        edge_api_refuse(call_p, error);
     else
-        edge_api_ask(worker, exchange, &question, edge_api_render_nothing);
+        edge_api_ask(call_p, &question, edge_api_render_nothing);
     buf_fini(&channel);
 }

@@ -35,75 +35,84 @@ static centrifuge_error_t read_payload(const json_value_t *body, payload_t *out)
     return err || out->bytes.size > PAYLOAD_MAX ? CENTRIFUGE_ERROR_BAD_COMMAND : CENTRIFUGE_ERROR_NONE;
 }
 
-/* --- a call: one publication or many, answered when the relays have confirmed or refused all --- */
+/* --- one publication or many, answered when the relays have confirmed or refused all --- */
 
-struct call;
+struct publishing;
 
 typedef struct part {
-    struct call *call;        /* the one that it is part of */
+    struct publishing *whole; /* what it is part of */
     centrifuge_error_t error; /* NONE once it is published */
     position_t position;
 } part_t;
 
 /* Owned by the uplink's callbacks, which always come. */
-typedef struct call {
-    http_exchange_t *exchange; /* borrowed; NULL: the client has left */
+typedef struct publishing {
+    edge_api_call_t *call; /* owned */
     bool is_broadcast;
     size_t waiting; /* callbacks to come */
     size_t count;   /* parts */
     part_t parts[];
-} call_t;
+} publishing_t;
 
-static call_t *call_new(http_exchange_t *exchange, bool is_broadcast, size_t count)
+static publishing_t *publishing_new(edge_api_call_t **call_p, bool is_broadcast, size_t count)
 {
-    call_t *self = mem_new(sizeof *self + count * sizeof *self->parts);
-    self->exchange = exchange;
+    publishing_t *self = mem_new(sizeof *self + count * sizeof *self->parts);
+    self->call = *call_p;
     self->is_broadcast = is_broadcast;
     self->count = count;
     for (size_t i = 0; i < count; i++)
-        self->parts[i].call = self;
+        self->parts[i].whole = self;
+    *call_p = NULL;
     return self;
 }
 
-/* {"result":{"offset":8,"epoch":"abcdEFGH"}} or {"error":...} */
-static void append_part(buf_t *out, const part_t *part)
+/* {"offset":8,"epoch":"abcdEFGH"} */
+static void append_position(buf_t *out, const position_t *position)
 {
-    if (part->error) {
-        buf_append_str(out, "{\"error\":");
-        centrifuge_append_error(out, part->error);
-    } else {
-        buf_append_str(out, "{\"result\":{\"offset\":");
-        buf_append_u64(out, part->position.offset);
-        buf_append_str(out, ",\"epoch\":");
-        json_append_string(out, position_epoch(&part->position));
-        buf_append_byte(out, '}');
-    }
+    buf_append_str(out, "{\"offset\":");
+    buf_append_u64(out, position->offset);
+    buf_append_str(out, ",\"epoch\":");
+    json_append_string(out, position_epoch(position));
     buf_append_byte(out, '}');
 }
 
-static void append_broadcast(buf_t *out, const call_t *call)
+/* {"result":{...}} or {"error":{...}} */
+static void append_part(buf_t *out, const part_t *part)
 {
-    buf_append_str(out, "{\"result\":{\"responses\":[");
-    for (size_t i = 0; i < call->count; i++) {
+    buf_append_str(out, part->error ? "{\"error\":" : "{\"result\":");
+    if (part->error)
+        centrifuge_append_error(out, part->error);
+    else
+        append_position(out, &part->position);
+    buf_append_byte(out, '}');
+}
+
+static void append_broadcast(buf_t *out, const publishing_t *self)
+{
+    buf_append_str(out, "{\"responses\":[");
+    for (size_t i = 0; i < self->count; i++) {
         if (i > 0)
             buf_append_byte(out, ',');
-        append_part(out, &call->parts[i]);
+        append_part(out, &self->parts[i]);
     }
-    buf_append_str(out, "]}}");
+    buf_append_str(out, "]}");
 }
 
 /* Nothing is waited for any more: answers, and frees it. */
-static void finish(call_t *call)
+static void finish(publishing_t *self)
 {
-    if (call->exchange) {
-        buf_t text = {0};
-        if (call->is_broadcast)
-            append_broadcast(&text, call);
-        else
-            append_part(&text, &call->parts[0]);
-        edge_api_respond(call->exchange, &text);
-    }
-    mem_free(call);
+    buf_t result = {0};
+    centrifuge_error_t error = self->is_broadcast ? CENTRIFUGE_ERROR_NONE : self->parts[0].error;
+    if (self->is_broadcast)
+        append_broadcast(&result, self);
+    else if (!error)
+        append_position(&result, &self->parts[0].position);
+    if (error)
+        edge_api_refuse(&self->call, error);
+    else
+        edge_api_answer(&self->call, buf_span(&result));
+    buf_fini(&result);
+    mem_free(self);
 }
 
 static void published(void *user, int err, position_t position)
@@ -111,17 +120,13 @@ static void published(void *user, int err, position_t position)
     part_t *part = user;
     part->error = err ? centrifuge_error_of(err) : CENTRIFUGE_ERROR_NONE;
     part->position = position;
-    if (--part->call->waiting == 0)
-        finish(part->call);
+    if (--part->whole->waiting == 0)
+        finish(part->whole);
 }
 
-static void gone(void *user)
+static void begin_part(part_t *part, span_t channel, const payload_t *payload)
 {
-    ((call_t *)user)->exchange = NULL;
-}
-
-static void begin_part(edge_worker_t *worker, part_t *part, span_t channel, const payload_t *payload)
-{
+    edge_worker_t *worker = part->whole->call->worker;
     const channel_options_t *options;
     part->error = edge_api_check_channel(worker, channel, &options);
     if (part->error)
@@ -131,30 +136,28 @@ static void begin_part(edge_worker_t *worker, part_t *part, span_t channel, cons
     if (err)
         part->error = centrifuge_error_of(err);
     else
-        part->call->waiting++;
+        part->whole->waiting++;
 }
 
 /* All parts have been begun. */
-static void wait_for_all(call_t *call)
+static void wait_for_all(publishing_t *self)
 {
-    if (call->waiting == 0)
-        finish(call);
-    else
-        http_exchange_on_gone(call->exchange, gone, call);
+    if (self->waiting == 0)
+        finish(self);
 }
 
 /* --- the methods --- */
 
-void edge_api_publish(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body)
+void edge_api_publish(edge_api_call_t **call_p, const json_value_t *body)
 {
     payload_t payload = {0};
     buf_t channel = {0};
     if (edge_api_text(body, "channel", CHANNEL_NAME_MAX, &channel) != OK || read_payload(body, &payload)) {
-        edge_api_refuse(exchange, CENTRIFUGE_ERROR_BAD_COMMAND);
+        edge_api_refuse(call_p, CENTRIFUGE_ERROR_BAD_COMMAND);
     } else {
-        call_t *call = call_new(exchange, false, 1);
-        begin_part(worker, &call->parts[0], buf_span(&channel), &payload);
-        wait_for_all(call);
+        publishing_t *publishing = publishing_new(call_p, false, 1);
+        begin_part(&publishing->parts[0], buf_span(&channel), &payload);
+        wait_for_all(publishing);
     }
     buf_fini(&channel);
     buf_fini(&payload.decoded);
@@ -173,33 +176,32 @@ static size_t count_channels(const json_value_t *list)
     return count;
 }
 
-static void begin_parts(edge_worker_t *worker, call_t *call, const json_value_t *list,
-                        const payload_t *payload)
+static void begin_parts(publishing_t *self, const json_value_t *list, const payload_t *payload)
 {
     json_cursor_t cursor = json_cursor(list);
     json_value_t item;
     buf_t channel = {0};
-    for (size_t i = 0; i < call->count && json_next_item(&cursor, &item); i++) {
+    for (size_t i = 0; i < self->count && json_next_item(&cursor, &item); i++) {
         buf_clear(&channel);
         if (json_to_text(&item, &channel) == OK)
-            begin_part(worker, &call->parts[i], buf_span(&channel), payload);
+            begin_part(&self->parts[i], buf_span(&channel), payload);
         else
-            call->parts[i].error = CENTRIFUGE_ERROR_BAD_COMMAND;
+            self->parts[i].error = CENTRIFUGE_ERROR_BAD_COMMAND;
     }
     buf_fini(&channel);
 }
 
-void edge_api_broadcast(edge_worker_t *worker, http_exchange_t *exchange, const json_value_t *body)
+void edge_api_broadcast(edge_api_call_t **call_p, const json_value_t *body)
 {
     payload_t payload = {0};
     json_value_t list;
     size_t count = json_get(body, "channels", &list) ? count_channels(&list) : 0;
     if (count == 0 || read_payload(body, &payload)) {
-        edge_api_refuse(exchange, CENTRIFUGE_ERROR_BAD_COMMAND);
+        edge_api_refuse(call_p, CENTRIFUGE_ERROR_BAD_COMMAND);
     } else {
-        call_t *call = call_new(exchange, true, count);
-        begin_parts(worker, call, &list, &payload);
-        wait_for_all(call);
+        publishing_t *publishing = publishing_new(call_p, true, count);
+        begin_parts(publishing, &list, &payload);
+        wait_for_all(publishing);
     }
     buf_fini(&payload.decoded);
 }

@@ -12,6 +12,7 @@
     X(INTERNAL, 100, "internal server error", true)         \
     X(UNKNOWN_CHANNEL, 102, "unknown channel", false)       \
     X(DENIED, 103, "permission denied", false)              \
+    X(NO_METHOD, 104, "method not found", false)            \
     X(ALREADY_SUBSCRIBED, 105, "already subscribed", false) \
     X(LIMIT, 106, "limit exceeded", false)                  \
     X(BAD_COMMAND, 107, "bad request", false)               \

@@ -59,6 +59,21 @@ async def test_broadcast_answers_for_each_channel_in_order(cluster, channel):
         assert [(await client.publication())["data"] for _ in range(2)] == ["all", "all"]
 
 
+async def test_a_batch_does_its_commands_in_order(cluster, channel):
+    async with Centrifuge.open(cluster.edges[0], channel) as client:
+        publish = [{"publish": {"channel": channel, "data": n}} for n in range(3)]
+        body = {"commands": [*publish, {"history": {"channel": channel, "limit": -1}}, {"no_such_method": {}}]}
+        for parallel in (False, True):
+            answer = await asyncio.to_thread(cluster.edges[1].api, "batch", {**body, "parallel": parallel})
+            *replies, history, unknown = answer.json["replies"]
+            offsets = [reply["publish"]["offset"] for reply in replies]
+            assert offsets == list(range(offsets[0], offsets[0] + 3))
+            assert "publications" in history["history"] and unknown["error"]["code"] == 104
+            if not parallel:
+                assert [item["data"] for item in history["history"]["publications"][-3:]] == [0, 1, 2]
+            assert [(await client.publication())["data"] for _ in range(3)] == [0, 1, 2]
+
+
 async def test_presence_and_its_stats(cluster, channel):
     edge = cluster.edges[1]
     async with Centrifuge.open(cluster.edges[0], channel, token=make_token(sub="ann")) as one, \
