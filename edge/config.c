@@ -123,15 +123,11 @@ static const config_table_t top_table =
 void edge_config_parts(edge_config_t *config, config_part_t parts[EDGE_CONFIG_PARTS])
 {
     const config_part_t all[EDGE_CONFIG_PARTS] = {
-        {&node_table, &config->node},
-        {&edge_listen_config_table, &config->listen},
-        {&top_table, &config->top},
-        {&admin_table, &config->admin},
-        {&edge_auth_config_table, &config->auth},
-        {&api_table, &config->api},
-        {&limits_table, &config->limits},
-        {&ping_table, &config->ping},
-        {&demo_table, &config->demo},
+        {&node_table, &config->node},      {&edge_listen_config_table, &config->listen},
+        {&top_table, &config->top},        {&curve_client_config_table, &config->curve},
+        {&admin_table, &config->admin},    {&edge_auth_config_table, &config->auth},
+        {&api_table, &config->api},        {&limits_table, &config->limits},
+        {&ping_table, &config->ping},      {&demo_table, &config->demo},
         {&log_config_table, &config->log},
     };
     memcpy(parts, all, sizeof all);
@@ -142,5 +138,9 @@ int edge_config_check(const edge_config_t *config, buf_t *why)
     edge_auth_t *auth = NULL;
     int err = edge_auth_open(&auth, &config->auth, why);
     edge_auth_destroy(&auth);
+    curve_t curve = {0};
+    if (!err)
+        err = curve_load_config(&curve, &config->curve, why);
+    curve_fini(&curve);
     return err;
 }

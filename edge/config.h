@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "edge/auth.h"
 #include "edge/listener.h"
+#include "fabric/curve.h"
 #include "fabric/node_config.h"
 
 /* What happens to a client whose outbox is full: the words of the configuration, in this order. */
@@ -51,6 +52,7 @@ typedef struct edge_config {
     node_config_t node;
     edge_listen_config_t listen;
     edge_top_config_t top;
+    curve_client_config_t curve;
     edge_admin_config_t admin;
     edge_auth_config_t auth;
     edge_api_config_t api;
@@ -60,12 +62,12 @@ typedef struct edge_config {
     log_config_t log;
 } edge_config_t;
 
-#define EDGE_CONFIG_PARTS 10u
+#define EDGE_CONFIG_PARTS 11u
 
 /* The tables with their targets in `config`, for base/config. */
 void edge_config_parts(edge_config_t *config, config_part_t parts[EDGE_CONFIG_PARTS]);
 
-/* What no setting shows alone: a secret that is missing, unreadable or too short. ERR_* with a sentence in `why`. */
+/* What no setting shows alone: a secret that is missing, unreadable or too short, or a key that is not good. ERR_* with a sentence in `why`. */
 int edge_config_check(const edge_config_t *config, buf_t *why);
 
 #endif

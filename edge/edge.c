@@ -9,13 +9,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "edge/worker.h"
+#include "fabric/endpoint.h"
 
 struct edge {
     const edge_config_t *config; /* borrowed */
     edge_auth_t *auth;           /* owned */
-    edge_worker_t **workers;     /* owned array, and the workers */
-    size_t count;                /* workers that are open */
-    uv_loop_t loop;              /* for signals */
+    curve_t curve;
+    edge_worker_t **workers; /* owned array, and the workers */
+    size_t count;            /* workers that are open */
+    uv_loop_t loop;          /* for signals */
     uv_signal_t terminate, interrupt;
     bool stopping;
 };
@@ -48,6 +50,7 @@ static int open_worker(edge_t *self, buf_t *why)
     edge_worker_options_t options = {
         .config = self->config,
         .auth = self->auth,
+        .curve = &self->curve,
         .edge = self,
         .address = buf_text(&address),
         .serves_admin = self->count == 0,
@@ -66,6 +69,8 @@ int edge_open(edge_t **out, const edge_config_t *config, buf_t *why)
     self->workers = mem_new_n(config->top.workers, sizeof *self->workers);
     uv_loop_init(&self->loop);
     int err = edge_auth_open(&self->auth, &config->auth, why);
+    if (!err)
+        err = curve_load_config(&self->curve, &config->curve, why);
     while (!err && self->count < config->top.workers)
         err = open_worker(self, why);
     if (err)
@@ -93,6 +98,18 @@ static void on_signal(uv_signal_t *handle, int number)
     uv_close((uv_handle_t *)&self->interrupt, NULL);
 }
 
+/* What goes to the relays can be read, and changed, on the way there. */
+static void warn_if_exposed(const edge_t *self)
+{
+    const config_list_t *relays = &self->config->top.relays;
+    for (size_t i = 0; !self->curve.on && i < relays->count; i++) {
+        if (endpoint_is_local(relays->items[i]))
+            continue;
+        log_warn("edge.fabric_insecure", "relay=%s", relays->items[i]);
+        return;
+    }
+}
+
 void edge_run(edge_t *self)
 {
     uv_signal_init(&self->loop, &self->terminate);
@@ -110,6 +127,7 @@ void edge_run(edge_t *self)
     const char *admin = self->config->admin.address;
     if (admin[0] && !address_is_loopback(admin))
         log_warn("edge.admin_exposed", "address=%s", admin);
+    warn_if_exposed(self);
     uv_run(&self->loop, UV_RUN_DEFAULT);
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
@@ -128,6 +146,7 @@ void edge_destroy(edge_t **self_p)
         edge_worker_destroy(&self->workers[i]);
     mem_free(self->workers);
     edge_auth_destroy(&self->auth);
+    curve_fini(&self->curve);
     uv_loop_close(&self->loop);
     mem_free(self);
 }

@@ -245,7 +245,7 @@ static void update_stats(edge_worker_t *self)
     edge_listener_counts_t counts = edge_listener_counts(self->listener);
     stats_set(&self->stats.accepted, counts.upgraded);
     stats_set(&self->stats.rejected, counts.refused + counts.timed_out);
-    node_stats_update(&self->private->node_stats, self->node);
+    node_stats_update(&self->private->node_stats, self->node, self->sockets);
     atomic_store(&self->private->linked, node_links_up(self->node) > 0);
 }
 
@@ -320,10 +320,11 @@ static void open_fabric(edge_worker_t *self)
     self->hub = edge_hub_new(self, self->uplink);
 }
 
-static int open_sockets(edge_worker_t *self, buf_t *why)
+static int open_sockets(edge_worker_t *self, const curve_t *curve, buf_t *why)
 {
     sockets_options_t options = {
         .connect = &self->config->top.relays,
+        .curve = curve,
         .node_id = node_id(self->node),
         .begin = begin_turn,
         .turn = end_turn,
@@ -400,7 +401,7 @@ static void open_handles(edge_worker_t *self)
 static int open_parts(edge_worker_t *self, const edge_worker_options_t *options, buf_t *why)
 {
     open_fabric(self);
-    int err = open_sockets(self, why);
+    int err = open_sockets(self, options->curve, why);
     if (!err)
         err = open_http(self, options->serves_admin, why);
     if (!err)

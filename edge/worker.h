@@ -93,6 +93,7 @@ struct edge_worker {
 typedef struct edge_worker_options {
     const edge_config_t *config; /* borrowed */
     const edge_auth_t *auth;     /* borrowed */
+    const curve_t *curve;        /* borrowed */
     const struct edge *edge;     /* borrowed; for what is said of all workers */
     const char *address;         /* to listen on; read during the call */
     bool serves_admin;           /* one worker of the process does */

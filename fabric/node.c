@@ -27,6 +27,7 @@ typedef struct peer {
     uint64_t id;
     link_t *link; /* owned */
     list_node_t node;
+    uint32_t key;            /* of whoever began it */
     uint64_t greeting_since; /* us; initiator's links */
 } peer_t;
 
@@ -98,7 +99,7 @@ static uint64_t new_session(void *context)
 }
 
 /* NULL when the table is full. */
-static peer_t *add_peer(node_t *self, uint64_t id, bool initiator, uint64_t now_us)
+static peer_t *add_peer(node_t *self, uint64_t id, uint32_t key, bool initiator, uint64_t now_us)
 {
     size_t limit = self->options.max_links ? self->options.max_links : MAX_LINKS_DEFAULT;
     if (self->peers.count >= limit) {
@@ -108,6 +109,7 @@ static peer_t *add_peer(node_t *self, uint64_t id, bool initiator, uint64_t now_
     }
     peer_t *peer = mem_new(sizeof *peer);
     peer->id = id;
+    peer->key = key;
     peer->greeting_since = now_us;
     link_options_t options = {&self->identity, &self->options.link, &self->link_events, new_session, self, id,
                               initiator};
@@ -137,6 +139,12 @@ static void link_up(void *context, link_t *link, const envelope_t *greeting)
 static void link_envelope(void *context, link_t *link, const envelope_t *envelope)
 {
     node_t *self = context;
+    if (!role_may_say(link_peer_role(link), envelope->kind)) {
+        self->counts.denied++;
+        log_warn("node.denied", "peer=%s role=%s kind=%s", log_safe(span_str(link_peer_name(link))),
+                 roles_name(link_peer_role(link)), envelope_kind_name(envelope->kind));
+        return;
+    }
     self->options.events->envelope(self->options.context, link, envelope);
 }
 
@@ -237,11 +245,11 @@ void node_set_expected(node_t *self, size_t relays, uint64_t now_us)
     self->options.seeks = relays;
 }
 
-/* A message of one envelope outside of any link. */
-static void send_loose(node_t *self, uint64_t topic, const envelope_t *envelope)
+/* A message of one envelope outside of any link; it may answer a session. */
+static void send_loose(node_t *self, uint64_t topic, uint64_t session, const envelope_t *envelope)
 {
     buf_t message = {0};
-    link_header_t header = {.version = WIRE_VERSION, .source = self->identity.id};
+    link_header_t header = {.version = WIRE_VERSION, .source = self->identity.id, .ack_session = session};
     link_header_write(buf_reserve(&message, LINK_PREFIX_SIZE), topic, &header);
     buf_advance(&message, LINK_PREFIX_SIZE);
     envelope_encode(&message, envelope);
@@ -252,7 +260,7 @@ static void send_loose(node_t *self, uint64_t topic, const envelope_t *envelope)
 static void seek(node_t *self, uint64_t now_us)
 {
     envelope_t question = {.kind = KIND_SEEK, .seek = {span_str(self->identity.cluster)}};
-    send_loose(self, HELLO_TOPIC, &question);
+    send_loose(self, HELLO_TOPIC, 0, &question);
     self->seek_at = now_us + (self->up < self->options.seeks ? SEEK_HASTE_US : SEEK_CALM_US);
 }
 
@@ -262,7 +270,7 @@ static void take_seek(node_t *self, const link_header_t *header, const envelope_
         return;
     envelope_t answer = {.kind = KIND_HERE,
                          .here = {span_str(self->identity.cluster), span_str(self->identity.name)}};
-    send_loose(self, header->source, &answer);
+    send_loose(self, header->source, 0, &answer);
 }
 
 /* A relay of this name with another id is the same relay, started anew: the old link need not wait for its
@@ -277,7 +285,8 @@ static void reset_namesake(node_t *self, uint64_t id, span_t name, uint64_t now_
 }
 
 /* Of two that both seek and accept, the one with the smaller id opens the link. */
-static void take_here(node_t *self, const link_header_t *header, const envelope_t *envelope, uint64_t now_us)
+static void take_here(node_t *self, uint32_t key, const link_header_t *header, const envelope_t *envelope,
+                      uint64_t now_us)
 {
     if (!self->options.seeks || find_peer(self, header->source))
         return;
@@ -286,7 +295,7 @@ static void take_here(node_t *self, const link_header_t *header, const envelope_
     reset_namesake(self, header->source, envelope->here.name, now_us);
     if (self->options.accepts && header->source < self->identity.id)
         return;
-    peer_t *peer = add_peer(self, header->source, true, now_us);
+    peer_t *peer = add_peer(self, header->source, key, true, now_us);
     if (peer)
         link_tick(peer->link, now_us);
 }
@@ -324,10 +333,10 @@ static bool welcomes(const node_t *self, const envelope_t *hello)
     return self->options.accepts && (hello->hello.role == ROLE_RELAY || !self->relays_only);
 }
 
-static void take_hello(node_t *self, const link_header_t *header, const envelope_t *hello, span_t whole,
-                       uint64_t now_us)
+static void take_hello(node_t *self, uint32_t key, const link_header_t *header, const envelope_t *hello,
+                       span_t whole, uint64_t now_us)
 {
-    peer_t *peer = welcomes(self, hello) ? add_peer(self, header->source, false, now_us) : NULL;
+    peer_t *peer = welcomes(self, hello) ? add_peer(self, header->source, key, false, now_us) : NULL;
     if (!peer)
         return;
     link_receive(peer->link, header, whole, now_us);
@@ -338,7 +347,7 @@ static void take_hello(node_t *self, const link_header_t *header, const envelope
 }
 
 /* Unnumbered, and from a node that we have no link with. */
-static void take_loose(node_t *self, const link_header_t *header, span_t rest, uint64_t now_us)
+static void take_loose(node_t *self, uint32_t key, const link_header_t *header, span_t rest, uint64_t now_us)
 {
     envelope_t envelope = {0}; /* stays so for a bare acknowledgement */
     span_t whole = rest;
@@ -348,8 +357,8 @@ static void take_loose(node_t *self, const link_header_t *header, span_t rest, u
     }
     switch (envelope.kind) {
     case KIND_SEEK: take_seek(self, header, &envelope); return;
-    case KIND_HERE: take_here(self, header, &envelope, now_us); return;
-    case KIND_HELLO: take_hello(self, header, &envelope, whole, now_us); return;
+    case KIND_HERE: take_here(self, key, header, &envelope, now_us); return;
+    case KIND_HELLO: take_hello(self, key, header, &envelope, whole, now_us); return;
     case KIND_REFUSE:
     case KIND_RESET:
     case KIND_BYE: return; /* it is through with us, too */
@@ -384,7 +393,49 @@ static bool is_echo(const node_t *self, const link_header_t *header, span_t rest
            envelope_decode(&rest, &envelope) == OK && envelope.kind == KIND_SEEK;
 }
 
-void node_receive(node_t *self, span_t message, uint64_t now_us)
+/* What the sender says that it is, where it says so; ROLES_ALL elsewhere. */
+static roles_t claimed_roles(const envelope_t *envelope)
+{
+    switch (envelope->kind) {
+    case KIND_HERE: return roles_of(ROLE_RELAY);
+    case KIND_HELLO: return roles_of(envelope->hello.role);
+    case KIND_WELCOME: return roles_of(envelope->welcome.role);
+    default: return ROLES_ALL;
+    }
+}
+
+static void refuse_role(node_t *self, uint32_t key, const link_header_t *header, roles_t claimed)
+{
+    buf_t names = {0};
+    roles_write(claimed, &names);
+    self->counts.denied++;
+    log_warn("node.role_refused", "id=%016" PRIx64 " key=%" PRIu32 " role=%s", header->source, key,
+             log_safe(buf_span(&names)));
+    buf_fini(&names);
+    envelope_t refusal = {.kind = KIND_REFUSE,
+                          .refuse = {(uint64_t)-ERR_DENIED, SPAN("the key does not allow this role")}};
+    send_loose(self, header->source, header->session, &refusal);
+}
+
+/* Its key, not its word, says what a sender is. */
+static bool is_entitled(node_t *self, node_sender_t sender, const link_header_t *header, span_t rest)
+{
+    envelope_t envelope;
+    if (sender.roles == ROLES_ALL || header->seq || envelope_decode(&rest, &envelope))
+        return true;
+    roles_t claimed = claimed_roles(&envelope);
+    if (claimed == ROLES_ALL || (sender.roles & claimed))
+        return true;
+    refuse_role(self, sender.key, header, claimed);
+    return false;
+}
+
+static bool is_impostor(const node_t *self, node_sender_t sender, const peer_t *peer, uint64_t source)
+{
+    return source == self->identity.id || source == 0 || (peer && peer->key != sender.key);
+}
+
+void node_receive(node_t *self, node_sender_t sender, span_t message, uint64_t now_us)
 {
     uint64_t topic;
     link_header_t header = {0};
@@ -398,18 +449,34 @@ void node_receive(node_t *self, span_t message, uint64_t now_us)
     }
     if (is_echo(self, &header, message))
         return;
-    if (header.source == self->identity.id || header.source == 0) {
+    peer_t *peer = find_peer(self, header.source);
+    if (is_impostor(self, sender, peer, header.source)) {
         self->counts.impostors++;
-        log_warn("node.impostor", "id=%016" PRIx64, header.source);
+        log_warn("node.impostor", "id=%016" PRIx64 " key=%" PRIu32, header.source, sender.key);
         return;
     }
-    peer_t *peer = find_peer(self, header.source);
+    if (!is_entitled(self, sender, &header, message))
+        return;
     if (peer && !(header.session == 0 && header.seq == 0 && is_seeking(message)))
         link_receive(peer->link, &header, message, now_us);
     else if (header.seq == 0)
-        take_loose(self, &header, message, now_us);
+        take_loose(self, sender.key, &header, message, now_us);
     else
         answer_stranger(self, &header);
+}
+
+size_t node_recheck(node_t *self, roles_t (*roles)(void *context, uint32_t key), void *context,
+                    uint64_t now_us)
+{
+    size_t count = 0;
+    LIST_EACH_SAFE (node, &self->order) {
+        peer_t *peer = LIST_ITEM(node, peer_t, node);
+        if (!link_is_up(peer->link) || (roles(context, peer->key) & roles_of(link_peer_role(peer->link))))
+            continue;
+        link_reset(peer->link, ERR_DENIED, now_us);
+        count++;
+    }
+    return count;
 }
 
 /* --- time --- */

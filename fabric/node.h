@@ -8,12 +8,14 @@
  * A node that seeks asks the hello address which relays are there and opens a link to each one that answers;
  * a node that accepts (a relay) answers, and takes HELLOs. Of two relays that seek each other the one with the
  * smaller id opens the link. What comes from strangers is answered by RESET,
- * and counted.
+ * and counted. A link belongs to the key of the message that began it; with another one nobody can speak on it, and its
+ * other end is nothing that this key may not be.
  */
 #ifndef HEDDLE_FABRIC_NODE_H
 #define HEDDLE_FABRIC_NODE_H
 
 #include "base/random.h"
+#include "fabric/roles.h"
 #include "protocol/link.h"
 
 typedef struct node node_t;
@@ -46,7 +48,8 @@ typedef struct node_counts {
     link_counts_t link;
     uint64_t malformed; /* messages that are none */
     uint64_t strangers; /* messages of nodes that believe in a link with us, answered by RESET */
-    uint64_t impostors; /* messages that claim to come from this very node */
+    uint64_t impostors; /* messages that claim to come from this very node, or from one with another key */
+    uint64_t denied;    /* messages and envelopes that the sender's role, or its key, does not allow */
     uint64_t versions;  /* messages of another version */
     uint64_t refusals;  /* HELLOs refused (table full, cluster, version) or refused to us */
     uint64_t downs;     /* links gone down */
@@ -67,8 +70,22 @@ void node_set_relays_only(node_t *self, bool relays_only, uint64_t now_us);
 /* node_options.seeks from now on. */
 void node_set_expected(node_t *self, size_t relays, uint64_t now_us);
 
+/* Who a message comes from, as far as the sockets vouch for it. */
+typedef struct node_sender {
+    uint32_t key;  /* the number of its key; messages of a link all have the same */
+    roles_t roles; /* what it may be */
+} node_sender_t;
+
+/* Where there are no keys, each is what it says it is. */
+#define NODE_SENDER_ANYONE ((node_sender_t){0, ROLES_ALL})
+
 /* One message off the fabric, whole. */
-void node_receive(node_t *self, span_t message, uint64_t now_us);
+void node_receive(node_t *self, node_sender_t sender, span_t message, uint64_t now_us);
+
+/* The keys have changed: resets each link whose key may not be any more what it was, as `roles` says. Not within an event
+ * of a link. Returns how many. */
+size_t node_recheck(node_t *self, roles_t (*roles)(void *context, uint32_t key), void *context,
+                    uint64_t now_us);
 
 /* Sends what the links have queued. At the end of each loop turn. */
 void node_flush(node_t *self, uint64_t now_us);

@@ -13,9 +13,10 @@ void node_stats_unregister(node_stats_t *self)
     stats_unregister(self);
 }
 
-void node_stats_update(node_stats_t *self, const node_t *node)
+void node_stats_update(node_stats_t *self, const node_t *node, const sockets_t *sockets)
 {
     node_counts_t counts = node_counts(node);
+    sockets_counts_t of_sockets = sockets_counts(sockets);
     stats_set(&self->links_up, node_links_up(node));
     stats_set(&self->messages_in, counts.link.messages_in);
     stats_set(&self->messages_out, counts.link.messages_out);
@@ -34,4 +35,10 @@ void node_stats_update(node_stats_t *self, const node_t *node)
     stats_set(&self->impostors, counts.impostors);
     stats_set(&self->versions, counts.versions);
     stats_set(&self->refusals, counts.refusals);
+    stats_set(&self->denied, counts.denied);
+    stats_set(&self->revoked, of_sockets.revoked);
+    stats_set(&self->no_keys, of_sockets.handshakes[HANDSHAKE_NO_KEYS]);
+    stats_set(&self->wrong_key, of_sockets.handshakes[HANDSHAKE_WRONG_KEY]);
+    stats_set(&self->refused, of_sockets.handshakes[HANDSHAKE_REFUSED]);
+    stats_set(&self->broken, of_sockets.handshakes[HANDSHAKE_BROKEN]);
 }

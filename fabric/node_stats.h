@@ -7,7 +7,7 @@
 #define HEDDLE_FABRIC_NODE_STATS_H
 
 #include "base/stats.h"
-#include "fabric/node.h"
+#include "fabric/sockets.h"
 
 #define NODE_STATS(X)                                                                                        \
     X(links_up, STAT_GAUGE, "heddle_links_up", NULL, "Links to other nodes that are up")                     \
@@ -35,10 +35,22 @@
       "Messages off the fabric that were none of ours, by cause")                                            \
     X(versions, STAT_COUNTER, "heddle_node_rejected_messages_total", "reason=\"version\"",                   \
       "Messages off the fabric that were none of ours, by cause")                                            \
+    X(denied, STAT_COUNTER, "heddle_node_rejected_messages_total", "reason=\"denied\"",                      \
+      "Messages off the fabric that were none of ours, by cause")                                            \
+    X(revoked, STAT_COUNTER, "heddle_node_rejected_messages_total", "reason=\"revoked\"",                    \
+      "Messages off the fabric that were none of ours, by cause")                                            \
+    X(no_keys, STAT_COUNTER, "heddle_fabric_failed_handshakes_total", "reason=\"no_keys\"",                  \
+      "Connections of the fabric that did not come about, by cause")                                         \
+    X(wrong_key, STAT_COUNTER, "heddle_fabric_failed_handshakes_total", "reason=\"wrong_key\"",              \
+      "Connections of the fabric that did not come about, by cause")                                         \
+    X(refused, STAT_COUNTER, "heddle_fabric_failed_handshakes_total", "reason=\"refused\"",                  \
+      "Connections of the fabric that did not come about, by cause")                                         \
+    X(broken, STAT_COUNTER, "heddle_fabric_failed_handshakes_total", "reason=\"broken\"",                    \
+      "Connections of the fabric that did not come about, by cause")                                         \
     X(unknown, STAT_COUNTER, "heddle_link_unknown_envelopes_total", NULL,                                    \
       "Envelopes of unknown kinds, passed over")                                                             \
     X(refusals, STAT_COUNTER, "heddle_node_refusals_total", NULL,                                            \
-      "Links refused: version, cluster, or no room")
+      "Links refused: version, cluster, role, or no room")
 
 typedef struct node_stats {
     NODE_STATS(STATS_FIELD)
@@ -46,6 +58,6 @@ typedef struct node_stats {
 
 void node_stats_register(node_stats_t *self);
 void node_stats_unregister(node_stats_t *self);
-void node_stats_update(node_stats_t *self, const node_t *node);
+void node_stats_update(node_stats_t *self, const node_t *node, const sockets_t *sockets);
 
 #endif

@@ -77,7 +77,7 @@ typedef struct link_events {
     void (*envelope)(void *context, link_t *link, const envelope_t *envelope);
     /* The session is void. The initiator greets anew by itself; for the other side the link is at its end. */
     void (*down)(void *context, link_t *link, int reason);
-    /* The other side will not have us (ERR_VERSION, ERR_CLUSTER); greeting goes on, slowly. */
+    /* The other side will not have us (ERR_VERSION, ERR_CLUSTER, ERR_DENIED); greeting goes on, slowly. */
     void (*refused)(void *context, link_t *link, int code, span_t reason);
 } link_events_t;
 

@@ -90,11 +90,17 @@ void link_take_welcome(link_t *self, const link_header_t *header, const envelope
     self->events->up(self->context, self, envelope);
 }
 
+static int refusal(uint64_t code)
+{
+    if (code == (uint64_t)-ERR_CLUSTER)
+        return ERR_CLUSTER;
+    return code == (uint64_t)-ERR_DENIED ? ERR_DENIED : ERR_VERSION;
+}
+
 void link_take_refuse(link_t *self, const link_header_t *header, const envelope_t *envelope)
 {
     if (self->state != LINK_GREETING || header->ack_session != self->session)
         return;
     self->refused = true;
-    int code = envelope->refuse.code == (uint64_t)-ERR_CLUSTER ? ERR_CLUSTER : ERR_VERSION;
-    self->events->refused(self->context, self, code, envelope->refuse.reason);
+    self->events->refused(self->context, self, refusal(envelope->refuse.code), envelope->refuse.reason);
 }

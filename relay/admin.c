@@ -40,6 +40,7 @@ static const stat_row_t rows[] = {RELAY_STATS(ROW)};
 struct relay_admin {
     const relay_front_t *front; /* borrowed */
     const node_t *node;         /* borrowed */
+    const sockets_t *sockets;   /* borrowed */
     http_server_t *http;        /* owned */
     relay_stats_t stats;
     node_stats_t node_stats;
@@ -81,7 +82,7 @@ static void update(relay_admin_t *self)
     stats_set(&stats->unexpected, counts.unexpected);
     stats_set(&stats->channels, counts.channels);
     stats_set(&stats->edges, counts.edges);
-    node_stats_update(&self->node_stats, self->node);
+    node_stats_update(&self->node_stats, self->node, self->sockets);
 }
 
 static void get_metrics(void *context, http_exchange_t *exchange)
@@ -100,11 +101,12 @@ static const http_route_t routes[] = {
 };
 
 int relay_admin_open(relay_admin_t **out, uv_loop_t *loop, const char *address, const relay_front_t *front,
-                     const node_t *node, buf_t *why)
+                     const node_t *node, const sockets_t *sockets, buf_t *why)
 {
     relay_admin_t *self = mem_new(sizeof *self);
     self->front = front;
     self->node = node;
+    self->sockets = sockets;
     http_server_options_t options = {
         .address = address,
         .routes = routes,

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "fabric/endpoint.h"
+#include "relay/admission.h"
 
 static const config_row_t node_rows[] = {
     NODE_CONFIG_ROWS(
@@ -19,6 +20,21 @@ static const config_row_t listen_rows[] = {
 };
 
 static const config_row_t fabric_rows[] = {
+    {.key = "curve.secret_key_file",
+     .type = CONFIG_TEXT,
+     .offset = offsetof(relay_fabric_config_t, secret_key_file),
+     .fallback = "",
+     .example = "/etc/heddle/relay.key",
+     .help = "The relays' secret key, made by `heddle keygen --role relay`, the same on all of them; empty: "
+             "nothing is "
+             "encrypted, and nobody is asked who it is."},
+    {.key = "curve.allowed_keys_dir",
+     .type = CONFIG_TEXT,
+     .offset = offsetof(relay_fabric_config_t, allowed_keys_dir),
+     .fallback = "",
+     .example = "/etc/heddle/keys",
+     .help = "A directory with the public key (*.pub) of each edge and tool that may connect; SIGHUP reads "
+             "it again."},
     {.key = "insecure",
      .type = CONFIG_BOOL,
      .offset = offsetof(relay_fabric_config_t, insecure),
@@ -178,17 +194,22 @@ int relay_config_namespaces(const relay_config_t *config, namespaces_t *out, buf
 
 int relay_config_check(const relay_config_t *config, buf_t *why)
 {
-    if (!config->fabric.insecure && !endpoint_is_local(config->listen.address)) {
-        buf_printf(
-            why,
-            "listen.address: other machines may reach %s, and the fabric is neither encrypted nor does "
-            "it ask who connects; listen on 127.0.0.1, or set fabric.insecure to true on a network that "
-            "is yours alone",
-            config->listen.address);
+    int err = relay_admission_check(&config->fabric, why);
+    if (err)
+        return err;
+    bool protected = config->fabric.secret_key_file[0] || config->fabric.insecure;
+    if (!protected && !endpoint_is_local(config->listen.address)) {
+        buf_printf(why,
+                   "listen.address: other machines may reach %s, and without keys the fabric is neither "
+                   "encrypted nor "
+                   "does it ask who connects; set fabric.curve, or listen on 127.0.0.1, or set "
+                   "fabric.insecure to true on "
+                   "a network that is yours alone",
+                   config->listen.address);
         return ERR_CONFIG;
     }
     namespaces_t namespaces;
-    int err = relay_config_namespaces(config, &namespaces, why);
+    err = relay_config_namespaces(config, &namespaces, why);
     namespaces_fini(&namespaces);
     return err;
 }

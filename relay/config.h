@@ -15,7 +15,9 @@ typedef struct relay_listen_config {
 } relay_listen_config_t;
 
 typedef struct relay_fabric_config {
-    bool insecure; /* the fabric may be bound where other machines reach it */
+    char *secret_key_file;  /* empty: none */
+    char *allowed_keys_dir; /* empty: none; both or neither */
+    bool insecure;          /* the fabric may be bound where other machines reach it */
 } relay_fabric_config_t;
 
 typedef struct relay_admin_config {
@@ -60,8 +62,9 @@ typedef struct relay_config {
 /* The tables with their targets in `config`, for base/config. */
 void relay_config_parts(relay_config_t *config, config_part_t parts[RELAY_CONFIG_PARTS]);
 
-/* What no setting shows alone. The fabric is neither encrypted nor does it know who connects, so it is not bound
- * beyond loopback unless `fabric.insecure` says that the network is trusted. ERR_* with a sentence in `why`. */
+/* What no setting shows alone. A fabric without keys is neither encrypted nor does it know who connects, so it is not
+ * bound beyond loopback unless `fabric.insecure` says that the network is trusted. Reads the key files, too. ERR_* with a
+ * sentence in `why`. */
 int relay_config_check(const relay_config_t *config, buf_t *why);
 
 /* Fills the set from the configuration; without a `default` section, that namespace exists with the defaults.

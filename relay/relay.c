@@ -15,15 +15,17 @@
 #include "fabric/node.h"
 #include "fabric/sockets.h"
 #include "relay/admin.h"
+#include "relay/admission.h"
 #include "relay/front.h"
 
 struct relay {
     const relay_config_t *config; /* borrowed */
     uv_loop_t loop;
-    uv_signal_t terminate, interrupt;
+    uv_signal_t terminate, interrupt, hangup;
     namespaces_t namespaces;
     node_t *node;
     sockets_t *sockets;
+    relay_admission_t admission;
     relay_front_t *front;
     relay_admin_t *admin; /* NULL: no admin port */
     uv_timer_t due;       /* for what the front has to do of itself */
@@ -116,6 +118,8 @@ static int open_sockets(relay_t *self, buf_t *why)
     sockets_options_t options = {
         .bind = self->config->listen.address,
         .connect = &self->config->top.peers,
+        .curve = &self->admission.curve,
+        .keys = self->admission.keys,
         .node_id = node_id(self->node),
         .accepts = true,
         .begin = begin_turn,
@@ -146,13 +150,15 @@ static int open_parts(relay_t *self, buf_t *why)
     if (err)
         return err;
     open_node(self);
-    err = open_sockets(self, why);
+    err = relay_admission_open(&self->admission, &self->config->fabric, &self->loop, why);
+    if (!err)
+        err = open_sockets(self, why);
     if (err)
         return err;
     open_front(self);
     if (self->config->admin.address[0])
         err = relay_admin_open(&self->admin, &self->loop, self->config->admin.address, self->front,
-                               self->node, why);
+                               self->node, self->sockets, why);
     return err ? err : sockets_start(self->sockets, &self->loop, self->node);
 }
 
@@ -177,9 +183,11 @@ static void stop(relay_t *self)
     log_info("relay.stopping", "links=%zu", node_links_up(self->node));
     node_close(self->node, "the relay stops", clock_now_us());
     sockets_close(self->sockets);
+    relay_admission_close(&self->admission);
     if (self->admin)
         relay_admin_close(self->admin);
     uv_close((uv_handle_t *)&self->due, NULL);
+    uv_close((uv_handle_t *)&self->hangup, NULL);
     uv_close((uv_handle_t *)&self->terminate, NULL);
     uv_close((uv_handle_t *)&self->interrupt, NULL);
     signal(SIGTERM, SIG_DFL); /* the second signal ends at once */
@@ -194,10 +202,17 @@ static void on_signal(uv_signal_t *handle, int number)
         stop(self);
 }
 
-/* Both ports trust whoever reaches them. */
+static void reload(uv_signal_t *handle, int number)
+{
+    (void)number;
+    relay_t *self = handle->data;
+    relay_admission_reload(&self->admission, self->node, self->sockets, clock_now_us());
+}
+
+/* The admin port trusts whoever reaches it, and without keys so does the fabric. */
 static void warn_if_exposed(const relay_config_t *config)
 {
-    if (!endpoint_is_local(config->listen.address))
+    if (!config->fabric.secret_key_file[0] && !endpoint_is_local(config->listen.address))
         log_warn("relay.fabric_insecure", "address=%s", config->listen.address);
     if (config->admin.address[0] && !address_is_loopback(config->admin.address))
         log_warn("relay.admin_exposed", "address=%s", config->admin.address);
@@ -207,9 +222,11 @@ void relay_run(relay_t *self)
 {
     uv_signal_init(&self->loop, &self->terminate);
     uv_signal_init(&self->loop, &self->interrupt);
-    self->terminate.data = self->interrupt.data = self;
+    uv_signal_init(&self->loop, &self->hangup);
+    self->terminate.data = self->interrupt.data = self->hangup.data = self;
     uv_signal_start(&self->terminate, on_signal, SIGTERM);
     uv_signal_start(&self->interrupt, on_signal, SIGINT);
+    uv_signal_start(&self->hangup, reload, SIGHUP);
     log_info("relay.listening", "address=%s port=%u admin=%u", self->config->listen.address,
              sockets_port(self->sockets), self->admin ? relay_admin_port(self->admin) : 0);
     warn_if_exposed(self->config);
@@ -225,6 +242,7 @@ void relay_destroy(relay_t **self_p)
     *self_p = NULL;
     if (self->sockets)
         sockets_close(self->sockets);
+    relay_admission_close(&self->admission);
     if (self->admin)
         relay_admin_close(self->admin);
     if (!uv_is_closing((uv_handle_t *)&self->due))
@@ -234,6 +252,7 @@ void relay_destroy(relay_t **self_p)
     node_destroy(&self->node); /* no events: links just go */
     relay_front_destroy(&self->front);
     sockets_destroy(&self->sockets);
+    relay_admission_fini(&self->admission);
     namespaces_fini(&self->namespaces);
     uv_loop_close(&self->loop);
     mem_free(self);

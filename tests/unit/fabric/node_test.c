@@ -448,12 +448,12 @@ static void its_own_question_that_comes_back_is_passed_over(void **state)
 {
     world_t *world = *state;
     const envelope_t seek = {.kind = KIND_SEEK, .seek = {SPAN("c")}};
-    node_receive(world->relay.node, forge(HELLO_TOPIC, node_id(world->relay.node), 0, 0, &seek),
-                 world->fabric.now_us);
+    node_receive(world->relay.node, NODE_SENDER_ANYONE,
+                 forge(HELLO_TOPIC, node_id(world->relay.node), 0, 0, &seek), world->fabric.now_us);
     assert_int_equal(node_counts(world->relay.node).impostors, 0);
     assert_int_equal(count_links(&world->relay), 0);
     const envelope_t here = {.kind = KIND_HERE, .here = {SPAN("c"), SPAN("relay-1")}};
-    node_receive(world->relay.node,
+    node_receive(world->relay.node, NODE_SENDER_ANYONE,
                  forge(node_id(world->relay.node), node_id(world->relay.node), 0, 0, &here),
                  world->fabric.now_us);
     assert_int_equal(node_counts(world->relay.node).impostors, 1);
@@ -570,11 +570,95 @@ static void names_are_short_printable_words(void **state)
     buf_fini(&why);
 }
 
+/* --- keys --- */
+
+#define EDGE_KEY  ((node_sender_t){7, roles_of(ROLE_EDGE)})
+#define OTHER_KEY ((node_sender_t){8, roles_of(ROLE_EDGE) | roles_of(ROLE_TOOL)})
+
+static void hear(world_t *world, node_sender_t sender, const envelope_t *envelope, uint64_t source,
+                 uint64_t session)
+{
+    node_receive(world->relay.node, sender, forge(node_id(world->relay.node), source, session, 0, envelope),
+                 world->fabric.now_us);
+}
+
+static envelope_t hello_of(uint64_t role)
+{
+    return (envelope_t){.kind = KIND_HELLO,
+                        .hello = {WIRE_VERSION, SPAN("somebody"), role, SPAN("c"), SPAN("x")}};
+}
+
+static void a_key_is_no_more_than_it_may_be(void **state)
+{
+    world_t *world = *state;
+    const uint64_t roles[] = {ROLE_RELAY, ROLE_TOOL, ROLE_BRIDGE, 0, 77};
+    for (uint64_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+        envelope_t hello = hello_of(roles[i]);
+        hear(world, EDGE_KEY, &hello, 1000 + i, 5);
+        assert_null(node_find_link(world->relay.node, 1000 + i));
+        assert_int_equal(node_counts(world->relay.node).denied, i + 1);
+    }
+    envelope_t hello = hello_of(ROLE_EDGE);
+    hear(world, EDGE_KEY, &hello, 2000, 5);
+    assert_true(link_is_up(node_find_link(world->relay.node, 2000)));
+    hello = hello_of(ROLE_RELAY); /* greets again, as more */
+    hear(world, EDGE_KEY, &hello, 2000, 6);
+    assert_int_equal(link_peer_role(node_find_link(world->relay.node, 2000)), ROLE_EDGE);
+}
+
+static void an_edges_key_can_not_say_that_a_relay_is_here(void **state)
+{
+    world_t *world = *state;
+    node_options_t options = relay_options("relay-2");
+    options.seeks = 1;
+    start(world, &world->other, options);
+    const envelope_t here = {.kind = KIND_HERE, .here = {SPAN("c"), SPAN("relay-3")}};
+    node_receive(world->other.node, EDGE_KEY, forge(node_id(world->other.node), UINT64_MAX, 0, 0, &here),
+                 world->fabric.now_us);
+    assert_null(node_find_link(world->other.node, UINT64_MAX));
+    assert_int_equal(node_counts(world->other.node).denied, 1);
+}
+
+static void nobody_speaks_on_the_link_of_another_key(void **state)
+{
+    world_t *world = *state;
+    envelope_t hello = hello_of(ROLE_EDGE);
+    const envelope_t bye = {.kind = KIND_BYE};
+    hear(world, EDGE_KEY, &hello, 2000, 5);
+    hear(world, OTHER_KEY, &hello, 2000, 6);
+    hear(world, OTHER_KEY, &bye, 2000, 5);
+    assert_int_equal(node_counts(world->relay.node).impostors, 2);
+    assert_true(link_is_up(node_find_link(world->relay.node, 2000)));
+}
+
+static roles_t only_tools(void *context, uint32_t key)
+{
+    (void)context;
+    return key == OTHER_KEY.key ? roles_of(ROLE_TOOL) : ROLES_ALL;
+}
+
+static void who_may_be_less_loses_what_it_was(void **state)
+{
+    world_t *world = *state;
+    envelope_t edge = hello_of(ROLE_EDGE), tool = hello_of(ROLE_TOOL);
+    hear(world, EDGE_KEY, &edge, 2000, 5);
+    hear(world, OTHER_KEY, &edge, 2001, 5);
+    hear(world, OTHER_KEY, &tool, 2002, 5);
+    assert_int_equal(node_recheck(world->relay.node, only_tools, NULL, world->fabric.now_us), 1);
+    assert_true(link_is_up(node_find_link(world->relay.node, 2000)));
+    assert_false(link_is_up(node_find_link(world->relay.node, 2001)));
+    assert_true(link_is_up(node_find_link(world->relay.node, 2002)));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_key_is_no_more_than_it_may_be),
+        TEST(an_edges_key_can_not_say_that_a_relay_is_here),
+        TEST(nobody_speaks_on_the_link_of_another_key),
+        TEST(who_may_be_less_loses_what_it_was),
         TEST(a_node_that_seeks_finds_a_relay_and_links_with_it),
         TEST(both_sides_hear_each_other_in_order),
         TEST(what_the_network_loses_is_heard_all_the_same),
