@@ -19,6 +19,8 @@
  * Links keep the order, and a relay answers each SUB once. So a channel counts the SUBs that are unanswered,
  * and believes only the answer to the last one: what comes before that is from a subscription given up
  * meanwhile. It stays here until they are all answered, also when nobody listens any more.
+ * Where a channel comes back to a relay that still owes it an answer from before it went, that one is taken for the new one:
+ * at worst, listeners are told of a loss that need not have been.
  *
  * Sessions may be sent to and closed at any time, since closing takes nothing away from here; only
  * edge_session_closed does. Within its callbacks (subscribed, lost) a dialect may subscribe and unsubscribe

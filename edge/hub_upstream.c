@@ -267,6 +267,8 @@ static int subscribe_upstream(edge_hub_t *self, edge_channel_t *channel, hub_tur
     if (err)
         return edge_hub_note_room(turn, relay, err);
     edge_channel_go(channel, CHANNEL_SUBSCRIBING);
+    if (channel->via != relay)
+        channel->unanswered = 0; /* what another one still answers does not count */
     channel->via = relay;
     channel->unanswered++;
     return OK;

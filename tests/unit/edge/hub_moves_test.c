@@ -165,6 +165,20 @@ static void who_waits_when_a_channel_moves_is_answered_by_its_new_relay(void **s
     assert_heard("0:a OK|");
 }
 
+static void an_answer_that_another_relay_owes_is_not_waited_for(void **state)
+{
+    (void)state;
+    subscribe(0, "a");
+    turn();
+    unsubscribe(0, "a");
+    turn(); /* SUB and UNSUB went, and no answer has come */
+    move(&other, &relay);
+    subscribe(0, "a");
+    turn();
+    sub_ok_of(&other, "a", 5, false);
+    assert_heard("0:a OK|");
+}
+
 static void a_question_goes_again_to_the_new_relay(void **state)
 {
     (void)state;
@@ -319,6 +333,7 @@ int main(void)
         TEST(a_channel_that_moves_there_and_back_leaves_before_it_comes),
         TEST(what_the_old_relay_still_says_is_neither_a_message_nor_a_gap),
         TEST(who_waits_when_a_channel_moves_is_answered_by_its_new_relay),
+        TEST(an_answer_that_another_relay_owes_is_not_waited_for),
         TEST(a_question_goes_again_to_the_new_relay),
         TEST(presence_moves_with_its_channel_and_is_said_again),
         TEST(not_now_is_asked_again_and_nobody_notices),

@@ -1,6 +1,6 @@
-/* The hub against a model of a relay behind an ordered link, on thousands of seeded schedules: clients come
- * and go, messages are published, the link breaks, fills up and comes back, the relay forgets everything. What
- * a client that is on gets must follow, without a hole or a duplicate, on the position at which it was told
+/* The hub against a model of two relays behind ordered links, on thousands of seeded schedules: clients come and go,
+ * messages are published, links break, fill up and come back, the channels move from one relay to the other and back, the
+ * relays forget everything. What a client that is on gets must follow, without a hole or a duplicate, on the position at which it was told
  * that it is on, until it is told that it has lost something. HUB_SEED=n runs one schedule alone.
  */
 #include <setjmp.h>
@@ -24,6 +24,7 @@
 #define STEPS     400u
 #define CLIENTS   4u
 #define CHANNELS  3u
+#define SIDES     2u /* relays */
 #define HISTORY   5u /* messages that the relay keeps */
 #define QUEUE     4096u
 #define WINDOW    6u /* envelopes on their way to the relay; above: ERR_FULL */
@@ -37,6 +38,7 @@ typedef struct letter {
     unsigned channel;
     position_t position; /* of a SUB: from; of a SUB_OK: since; of a MSG: its own */
     bool recovered;      /* of a SUB_OK */
+    uint64_t code;       /* of a SUB_NO */
     bool ends;           /* of an answer: to a SUB with a position, from where it does not go on */
 } letter_t;
 
@@ -49,18 +51,27 @@ struct link {
     uint64_t peer;
 };
 
-struct uplink {
+/* A relay and the link to it. */
+typedef struct side {
+    link_t link;
     letters_t up, down; /* to the relay, to the edge */
     bool connected;
+    bool subscribed[CHANNELS];
+    unsigned unanswered[CHANNELS]; /* SUBs */
+    bool stale[CHANNELS];          /* ... of which some are from before a move */
+} side_t;
+
+struct uplink {
+    side_t sides[SIDES];
+    side_t *owner; /* of all channels; the other one forwards, or has forgotten them */
+    uint64_t former;
     namespaces_t namespaces;
 };
 
-static link_t relay = {.peer = 7};
-static uplink_t uplink;
+static uplink_t uplink = {.sides = {{.link = {.peer = 7}}, {.link = {.peer = 9}}}};
 
 static struct {
     position_t position;
-    bool subscribed;
 } streams[CHANNELS];
 
 static void put(letters_t *self, letter_t letter)
@@ -89,10 +100,23 @@ uint64_t link_peer(const link_t *self)
     return self->peer;
 }
 
+/* To the owner, or to the one that forwards to it. */
+static side_t *way(const uplink_t *self)
+{
+    if (self->owner->connected)
+        return self->owner;
+    for (unsigned i = 0; i < SIDES; i++) {
+        if (self->sides[i].connected)
+            return (side_t *)(uintptr_t)&self->sides[i];
+    }
+    return NULL;
+}
+
 link_t *uplink_route(const uplink_t *self, span_t channel)
 {
     (void)channel;
-    return self->connected ? &relay : NULL;
+    side_t *side = way(self);
+    return side ? &side->link : NULL;
 }
 
 const namespaces_t *uplink_namespaces(const uplink_t *self)
@@ -100,27 +124,35 @@ const namespaces_t *uplink_namespaces(const uplink_t *self)
     return &self->namespaces;
 }
 
+static int say_to(side_t *side, letter_t letter)
+{
+    if (!side || !side->connected)
+        return ERR_UNAVAILABLE;
+    if (side->up.count >= WINDOW)
+        return ERR_FULL;
+    put(&side->up, letter);
+    return OK;
+}
+
 static int say(uplink_t *self, letter_t letter)
 {
-    if (!self->connected)
-        return ERR_UNAVAILABLE;
-    if (self->up.count >= WINDOW)
-        return ERR_FULL;
-    put(&self->up, letter);
-    return OK;
+    return say_to(way(self), letter);
 }
 
 int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t now_us)
 {
     (void)now_us;
-    return say(self, (letter_t){.kind = KIND_SUB, .channel = channel_number(channel), .position = from});
+    side_t *side = way(self);
+    int err = say(self, (letter_t){.kind = KIND_SUB, .channel = channel_number(channel), .position = from});
+    if (!err)
+        side->unanswered[channel_number(channel)]++;
+    return err;
 }
 
 uint64_t uplink_moved_from(const uplink_t *self, span_t channel)
 {
-    (void)self;
     (void)channel;
-    return 0;
+    return self->former;
 }
 
 bool uplink_is_not_now(uint64_t code)
@@ -128,11 +160,11 @@ bool uplink_is_not_now(uint64_t code)
     return code == (uint64_t)-ERR_UNAVAILABLE;
 }
 
-int uplink_unsubscribe(uplink_t *self, uint64_t to, span_t channel, uint64_t now_us)
+int uplink_unsubscribe(uplink_t *self, uint64_t relay, span_t channel, uint64_t now_us)
 {
-    assert_int_equal(to, relay.peer);
     (void)now_us;
-    return say(self, (letter_t){.kind = KIND_UNSUB, .channel = channel_number(channel)});
+    side_t *side = &self->sides[relay == self->sides[1].link.peer];
+    return say_to(side, (letter_t){.kind = KIND_UNSUB, .channel = channel_number(channel)});
 }
 
 int uplink_join(uplink_t *self, const envelope_join_t *join, uint64_t now_us)
@@ -165,51 +197,63 @@ int uplink_leave(uplink_t *self, span_t channel, span_t client, uint64_t now_us)
     return say(self, (letter_t){.kind = KIND_LEAVE, .channel = channel_number(channel)});
 }
 
-static void send_message(unsigned channel, uint64_t offset)
+static void send_message(side_t *side, unsigned channel, uint64_t offset)
 {
     position_t position = streams[channel].position;
     position.offset = offset;
-    put(&uplink.down, (letter_t){.kind = KIND_MSG, .channel = channel, .position = position});
+    put(&side->down, (letter_t){.kind = KIND_MSG, .channel = channel, .position = position});
 }
 
 static void publish(unsigned channel)
 {
     uint64_t offset = ++streams[channel].position.offset;
-    if (streams[channel].subscribed)
-        send_message(channel, offset);
+    for (unsigned i = 0; i < SIDES; i++) {
+        if (uplink.sides[i].subscribed[channel])
+            send_message(&uplink.sides[i], channel, offset);
+    }
 }
 
-static void relay_takes_sub(const letter_t *sub)
+static void relay_takes_sub(side_t *side, const letter_t *sub)
 {
     position_t top = streams[sub->channel].position, from = sub->position;
     bool recovered = position_known(from) && position_same_epoch(from, top) && from.offset <= top.offset &&
                      from.offset + HISTORY >= top.offset;
     position_t since = recovered ? from : top;
-    streams[sub->channel].subscribed = true;
-    put(&uplink.down, (letter_t){.kind = KIND_SUB_OK,
-                                 .channel = sub->channel,
-                                 .position = since,
-                                 .recovered = recovered,
-                                 .ends = position_known(from) && !recovered});
+    side->subscribed[sub->channel] = true;
+    put(&side->down, (letter_t){.kind = KIND_SUB_OK,
+                                .channel = sub->channel,
+                                .position = since,
+                                .recovered = recovered,
+                                .ends = position_known(from) && !recovered});
     for (uint64_t offset = since.offset + 1; offset <= top.offset; offset++)
-        send_message(sub->channel, offset);
+        send_message(side, sub->channel, offset);
 }
 
-static void relay_step(random_t *random)
+static side_t *any_side(random_t *random)
+{
+    return &uplink.sides[random_below(random, SIDES)];
+}
+
+static void relay_step(side_t *side, random_t *random)
 {
     letter_t letter;
-    if (!take(&uplink.up, &letter))
+    if (!take(&side->up, &letter))
         return;
     if (letter.kind == KIND_UNSUB)
-        streams[letter.channel].subscribed = false;
+        side->subscribed[letter.channel] = false;
     if (letter.kind != KIND_SUB)
         return;
-    if (random_below(random, 20) == 0)
-        put(&uplink.down, (letter_t){.kind = KIND_SUB_NO,
-                                     .channel = letter.channel,
-                                     .ends = position_known(letter.position)});
+    uint64_t dice = random_below(random, 20);
+    if (dice == 0)
+        put(&side->down, (letter_t){.kind = KIND_SUB_NO,
+                                    .channel = letter.channel,
+                                    .code = (uint64_t)-ERR_FULL,
+                                    .ends = position_known(letter.position)});
+    else if (dice == 1)
+        put(&side->down,
+            (letter_t){.kind = KIND_SUB_NO, .channel = letter.channel, .code = (uint64_t)-ERR_UNAVAILABLE});
     else
-        relay_takes_sub(&letter);
+        relay_takes_sub(side, &letter);
 }
 
 /* --- the edge --- */
@@ -308,28 +352,37 @@ static const edge_dialect_t model = {.name = "model",
                                      .ping = nothing,
                                      .closed = nothing};
 
-static void edge_step(void)
+static void count_answer(side_t *side, const letter_t *letter)
+{
+    if (letter->kind != KIND_MSG && --side->unanswered[letter->channel] == 0)
+        side->stale[letter->channel] = false;
+}
+
+static void edge_step(side_t *side)
 {
     letter_t letter;
-    if (!take(&uplink.down, &letter))
+    if (!take(&side->down, &letter))
         return;
     span_t channel = span_str(names[letter.channel]), epoch = position_epoch(&letter.position);
     uint64_t offset = letter.position.offset;
-    loss_is_due = letter.ends;
+    /* Where a channel has come back to a relay before that answered, the old answer is taken for the new one; what came
+     * between the two is then missing, and that is told. */
+    loss_is_due = letter.ends || (letter.kind != KIND_MSG && side->stale[letter.channel]);
     if (letter.kind == KIND_MSG) {
         envelope_msg_t msg = {.channel = channel,
                               .epoch = epoch,
                               .offset = offset,
                               .payload = span_new(&letter, sizeof letter)};
-        edge_hub_message(hub, &relay, &msg);
+        edge_hub_message(hub, &side->link, &msg);
     } else if (letter.kind == KIND_SUB_OK) {
         envelope_sub_ok_t answer = {
             .channel = channel, .epoch = epoch, .since = offset, .recovered = letter.recovered};
-        edge_hub_subscribed(hub, &relay, &answer);
+        edge_hub_subscribed(hub, &side->link, &answer);
     } else {
-        envelope_sub_no_t answer = {.channel = channel, .code = (uint64_t)-ERR_FULL};
-        edge_hub_not_subscribed(hub, &relay, &answer);
+        envelope_sub_no_t answer = {.channel = channel, .code = letter.code};
+        edge_hub_not_subscribed(hub, &side->link, &answer);
     }
+    count_answer(side, &letter);
 }
 
 static void toggle(unsigned client, unsigned channel)
@@ -346,29 +399,52 @@ static void toggle(unsigned client, unsigned channel)
     expected[client][channel].on = false;
 }
 
-static void disconnect(void)
+static void disconnect(side_t *side)
 {
-    if (!uplink.connected)
+    if (!side->connected)
         return;
-    uplink.connected = false;
-    uplink.up.count = uplink.down.count = 0;
-    for (unsigned i = 0; i < CHANNELS; i++)
-        streams[i].subscribed = false;
-    edge_hub_lost(hub, &relay);
+    side->connected = false;
+    side->up.count = side->down.count = 0;
+    memset(side->subscribed, 0, sizeof side->subscribed);
+    memset(side->unanswered, 0, sizeof side->unanswered);
+    memset(side->stale, 0, sizeof side->stale);
+    edge_hub_lost(hub, &side->link);
 }
 
-static void reconnect(void)
+static void mark_stale(void)
 {
-    if (uplink.connected)
-        return;
-    uplink.connected = true;
-    edge_hub_found(hub, &relay);
+    for (unsigned i = 0; i < SIDES; i++) {
+        for (unsigned channel = 0; channel < CHANNELS; channel++)
+            uplink.sides[i].stale[channel] = uplink.sides[i].unanswered[channel] > 0;
+    }
 }
 
-/* The relay has forgotten all, and begins anew. */
+/* If that is the owner, the channels move back to it. */
+static void reconnect(side_t *side)
+{
+    if (side->connected)
+        return;
+    mark_stale();
+    side->connected = true;
+    edge_hub_found(hub, &side->link);
+}
+
+/* The other relay owns the channels from now on: this one's subscriptions end, and what it said comes late. */
+static void move(void)
+{
+    mark_stale();
+    uplink.former = uplink.owner->link.peer;
+    memset(uplink.owner->subscribed, 0, sizeof uplink.owner->subscribed);
+    uplink.owner = &uplink.sides[uplink.owner == uplink.sides];
+    edge_hub_moved(hub);
+    uplink.former = 0;
+}
+
+/* The relays have forgotten all, and begin anew. */
 static void restart(random_t *random)
 {
-    disconnect();
+    for (unsigned i = 0; i < SIDES; i++)
+        disconnect(&uplink.sides[i]);
     for (unsigned i = 0; i < CHANNELS; i++) {
         streams[i].position.offset = random_below(random, 3);
         position_new_epoch(&streams[i].position, random_next(random));
@@ -390,14 +466,16 @@ static void step(random_t *random)
         publish(channel);
     else if (dice < 50)
         turn();
-    else if (dice < 70)
-        relay_step(random);
+    else if (dice < 69)
+        relay_step(any_side(random), random);
+    else if (dice < 89)
+        edge_step(any_side(random));
+    else if (dice < 91)
+        move();
     else if (dice < 92)
-        edge_step();
-    else if (dice < 93)
-        disconnect();
+        disconnect(any_side(random));
     else if (dice < 97)
-        reconnect();
+        reconnect(any_side(random));
     else if (dice < 98)
         restart(random);
     else
@@ -405,22 +483,31 @@ static void step(random_t *random)
     check_all();
 }
 
+static void all_arrives(random_t *random)
+{
+    for (unsigned i = 0; i < SIDES; i++) {
+        relay_step(&uplink.sides[i], random);
+        edge_step(&uplink.sides[i]);
+        edge_step(&uplink.sides[i]);
+    }
+}
+
 /* Everything arrives, and then one more message in each channel: whoever is subscribed is on, and has it. */
 static void come_to_rest(random_t *random)
 {
-    reconnect();
-    for (unsigned round = 0; round < 200; round++) {
+    for (unsigned i = 0; i < SIDES; i++)
+        reconnect(&uplink.sides[i]);
+    for (unsigned round = 0; round < 400; round++) {
+        worker->worker.now_us += 2 * CLOCK_MS;
         turn();
-        relay_step(random);
-        edge_step();
-        edge_step();
+        all_arrives(random);
     }
-    while (uplink.down.count)
-        edge_step();
+    while (uplink.sides[0].down.count + uplink.sides[1].down.count)
+        all_arrives(random);
     for (unsigned channel = 0; channel < CHANNELS; channel++)
         publish(channel);
-    while (uplink.down.count)
-        edge_step();
+    while (uplink.sides[0].down.count + uplink.sides[1].down.count)
+        all_arrives(random);
     check_all();
     for (unsigned client = 0; client < CLIENTS; client++) {
         for (unsigned channel = 0; channel < CHANNELS; channel++) {
@@ -436,14 +523,14 @@ static void run_schedule(uint64_t seed)
 {
     random_t random = {seed};
     memset(expected, 0, sizeof expected);
-    uplink.up.count = uplink.down.count = 0;
-    uplink.connected = true;
+    for (unsigned i = 0; i < SIDES; i++)
+        uplink.sides[i] = (side_t){.link = uplink.sides[i].link, .connected = true};
+    uplink.owner = uplink.sides;
     worker = fake_worker_new();
     worker->config.limits.outbox = 1u << 20;
     hub = edge_hub_new(&worker->worker, &uplink);
     worker->worker.hub = hub;
     for (unsigned i = 0; i < CHANNELS; i++) {
-        streams[i].subscribed = false;
         streams[i].position.offset = 0;
         position_new_epoch(&streams[i].position, random_next(&random));
     }
