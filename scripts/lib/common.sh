@@ -41,3 +41,12 @@ build_preset()
     rm -f "$log"
     cmake --build --preset "$preset" "${targets[@]}"
 }
+
+# The client libraries, when package-lock.json has changed since they were installed.
+install_clients()
+{
+    local lock=tests/clients/package-lock.json mark=tests/clients/node_modules/.installed
+    cmp -s "$lock" "$mark" && return 0
+    (cd tests/clients && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error) &&
+        cp "$lock" "$mark"
+}

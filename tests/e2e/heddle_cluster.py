@@ -105,6 +105,8 @@ def http(url, body=None, headers=None, method=None, timeout=PATIENCE):
 class Process:
     """One relay or edge."""
 
+    prefix = ()  # a command that runs it: elsewhere, or otherwise
+
     def __init__(self, program, name, config, folder):
         self.program, self.name, self.config, self.folder = program, name, config, folder
         self.starts = 0
@@ -118,8 +120,9 @@ class Process:
         self.log_file = self.folder / f"{self.name}.{self.starts}.log"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("HEDDLE_")}
         with self.log_file.open("wb") as log:
-            self.process = subprocess.Popen([BUILD / self.program, "-c", self.file], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, env=environment, start_new_session=True)
+            self.process = subprocess.Popen([*self.prefix, BUILD / self.program, "-c", self.file],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+                                            start_new_session=True)
         self.expected_end = False
         return self
 
