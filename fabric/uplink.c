@@ -561,7 +561,7 @@ int uplink_join(uplink_t *self, const envelope_join_t *join, uint64_t now_us)
 
 int uplink_leave(uplink_t *self, span_t channel, span_t client, uint64_t now_us)
 {
-    envelope_t leave = {.kind = KIND_LEAVE, .leave = {channel, client}};
+    envelope_t leave = {.kind = KIND_LEAVE, .leave = {.channel = channel, .client = client}};
     return send_to_owner(self, channel, &leave, now_us);
 }
 
