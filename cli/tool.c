@@ -123,8 +123,8 @@ static void room(void *context)
         self->events->room(self->context, self);
 }
 
-static const uplink_events_t uplink_events = {found,      lost,           moved, message,
-                                              subscribed, not_subscribed, asked, room};
+static const uplink_events_t uplink_events = {found,          lost,  moved, message, subscribed,
+                                              not_subscribed, asked, room,  NULL};
 
 static void turn(void *context, uint64_t now_us)
 {

@@ -110,8 +110,8 @@ static verdict_t find_options(edge_session_t *session, span_t channel, const cha
     return *options ? FINE : CENTRIFUGE_ERROR_UNKNOWN_CHANNEL;
 }
 
-/* The wishes that would change what we send. Positions are told and recovery is granted where there is history; other
- * wishes (join and leave, compression) are not, which the answer says by leaving them out. */
+/* The wishes that would change what we send. Positions are told and recovery is granted where there is history, joins and
+ * leaves where the namespace has them; compression is not, which the answer says by leaving it out. */
 static verdict_t check_wishes(const centrifuge_command_t *command)
 {
     if (command->type != 0)
@@ -151,9 +151,8 @@ static verdict_t check_permission(edge_session_t *session, const centrifuge_comm
 
 /* In the protocol's order. */
 static verdict_t check_subscribe(edge_session_t *session, const centrifuge_command_t *command,
-                                 edge_subscribe_grant_t *grant)
+                                 const channel_options_t **options, edge_subscribe_grant_t *grant)
 {
-    const channel_options_t *options;
     verdict_t verdict = command->channel.size > 0 ? FINE : EDGE_CLOSE_BAD_REQUEST;
     if (!verdict)
         verdict = check_wishes(command);
@@ -162,9 +161,9 @@ static verdict_t check_subscribe(edge_session_t *session, const centrifuge_comma
     if (!verdict)
         verdict = check_count(session, command->channel);
     if (!verdict)
-        verdict = find_options(session, command->channel, &options);
+        verdict = find_options(session, command->channel, options);
     if (!verdict)
-        verdict = check_permission(session, command, options, grant);
+        verdict = check_permission(session, command, *options, grant);
     return verdict;
 }
 
@@ -187,24 +186,27 @@ static verdict_t hub_verdict(int err)
 
 static int subscribe(edge_session_t *session, const centrifuge_command_t *command)
 {
+    const channel_options_t *options;
     edge_subscribe_grant_t grant;
     edge_subscription_t *subscription;
-    verdict_t verdict = check_subscribe(session, command, &grant);
+    verdict_t verdict = check_subscribe(session, command, &options, &grant);
     if (verdict) {
         refuse(session, command->id, verdict);
         return OK;
     }
-    int err = edge_hub_subscribe(session->worker->hub, session, command->channel, grant.info, &subscription);
+    position_t since = position_of(&command->at);
+    int err = edge_hub_subscribe(session->worker->hub, session, command->channel, grant.info,
+                                 command->recover ? &since : NULL, &subscription);
     if (err && err != ERR_AGAIN) {
         refuse(session, command->id, hub_verdict(err));
         return OK;
     }
     subscription->request = command->id;
     subscription->must_recover = command->flag & MUST_RECOVER;
+    subscription->sees_presence =
+        options->join_leave && (command->join_leave || options->force_push_join_leave);
     centrifuge_subscription_expires(subscription, grant.expires_us);
-    if (command->recover)
-        edge_hub_recover(session->worker->hub, subscription, position_of(&command->at));
-    else if (err == OK)
+    if (err == OK)
         centrifuge_client_subscribed(session, subscription, NULL);
     return OK;
 }

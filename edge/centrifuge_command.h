@@ -57,6 +57,7 @@ typedef struct centrifuge_command {
     int64_t type; /* the kind of subscription */
     bool has_tag_filter;
     bool recover;                /* go on from `at` */
+    bool join_leave;             /* tell me who joins and leaves */
     bool reverse;                /* history: newest first */
     int64_t flag;                /* bit 1: what can't be recovered is an error */
     int64_t limit;               /* history: 0 = none, below 0 = all that may be had */

@@ -262,6 +262,16 @@ void centrifuge_push_publication(buf_t *out, const envelope_msg_t *message)
     buf_append_span(out, SPAN("}}"));
 }
 
+void centrifuge_push_presence(buf_t *out, const envelope_join_t *client, bool came)
+{
+    json_value_t value;
+    begin_push(out, client->channel);
+    buf_append_span(out, came ? SPAN(",\"join\":{\"info\":") : SPAN(",\"leave\":{\"info\":"));
+    append_client(out, client->user, client->client,
+                  json_parse(client->info, &value) == OK ? client->info : (span_t){0});
+    buf_append_span(out, SPAN("}}}"));
+}
+
 /* --- positions --- */
 
 void centrifuge_reply_subscribe(buf_t *out, uint32_t id, const centrifuge_subscribed_t *subscribed)

@@ -86,6 +86,9 @@ void centrifuge_reply_presence_stats(buf_t *out, uint32_t id, span_t items);
 
 /* JSON payloads go as they are, but for line feeds; other text as a string; bytes as {"b64data":"..."}. */
 void centrifuge_push_publication(buf_t *out, const envelope_msg_t *message);
+/* {"push":{"channel":"c","join":{"info":{...}}}}, or leave. */
+void centrifuge_push_presence(buf_t *out, const envelope_join_t *client, bool came);
+
 void centrifuge_push_unsubscribe(buf_t *out, span_t channel, uint32_t code, const char *reason);
 
 #endif

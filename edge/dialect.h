@@ -32,9 +32,13 @@ struct edge_dialect {
      */
     edge_frame_t *(*frame)(const envelope_msg_t *message);
 
+    /* Frames that a client has come to a channel, or left it, once for all sessions of this dialect that want
+     * to hear of that. NULL if the dialect never lets one want it. */
+    edge_frame_t *(*frame_presence)(const envelope_join_t *client, bool came);
+
     /* A subscription that edge_hub_subscribe said will be answered: it is on (err OK), or can't be made
      * (err; the hub has taken it away, and frees it when this returns). `recovery` is NULL unless
-     * edge_hub_recover was called. The channel's position is then where the subscription is. */
+     * it was to go on from a position. The channel's position is then where the subscription is. */
     void (*subscribed)(edge_subscription_t *subscription, int err, const edge_recovery_t *recovery);
 
     /* The client has missed what can't be had again: it must be told. The hub has taken the subscription

@@ -115,6 +115,15 @@ static edge_frame_t *frame(const envelope_msg_t *message)
     return made;
 }
 
+static edge_frame_t *frame_presence(const envelope_join_t *client, bool came)
+{
+    buf_t push = {0};
+    centrifuge_push_presence(&push, client, came);
+    edge_frame_t *made = edge_frame_new(WEBSOCKET_TEXT, buf_span(&push));
+    buf_fini(&push);
+    return made;
+}
+
 static void subscribed(edge_subscription_t *subscription, int err, const edge_recovery_t *recovery)
 {
     edge_session_t *session = subscription->session;
@@ -163,6 +172,7 @@ const edge_dialect_t edge_dialect_centrifuge = {
     .opened = centrifuge_client_open,
     .message = message,
     .frame = frame,
+    .frame_presence = frame_presence,
     .subscribed = subscribed,
     .lost = lost,
     .unsubscribed = unsubscribed,

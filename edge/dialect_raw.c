@@ -179,15 +179,14 @@ static void subscribe(edge_session_t *session, const raw_client_t *client, span_
 {
     edge_hub_t *hub = session->worker->hub;
     edge_subscription_t *subscription;
-    int err = edge_hub_subscribe(hub, session, channel, NULL, &subscription);
+    const position_t *since = position_known(client->since) ? &client->since : NULL;
+    int err = edge_hub_subscribe(hub, session, channel, NULL, since, &subscription);
     if (err != OK && err != ERR_AGAIN) {
         close_for(session, err);
         return;
     }
     subscription->skips_own = !client->echoes;
-    if (position_known(client->since))
-        edge_hub_recover(hub, subscription, client->since);
-    else if (err == OK)
+    if (err == OK)
         begin(subscription, NULL);
 }
 

@@ -161,7 +161,7 @@ static int may_subscribe(edge_hub_t *self, const edge_session_t *session, span_t
 }
 
 int edge_hub_subscribe(edge_hub_t *self, edge_session_t *session, span_t name, char *info,
-                       edge_subscription_t **out)
+                       const position_t *since, edge_subscription_t **out)
 {
     int err = may_subscribe(self, session, name);
     if (err) {
@@ -176,12 +176,14 @@ int edge_hub_subscribe(edge_hub_t *self, edge_session_t *session, span_t name, c
     attach(self, subscription);
     *out = subscription;
     edge_hub_settle(self, channel);
-    if (channel->state_now == CHANNEL_ON) {
+    if (channel->state_now == CHANNEL_ON && !since) {
         edge_hub_join(self, subscription);
         return OK;
     }
     subscription->asked_us = self->worker->now_us;
     list_append(&self->waiting, &subscription->waiting);
+    if (since)
+        edge_hub_recover(self, subscription, *since);
     return ERR_AGAIN;
 }
 
@@ -298,6 +300,23 @@ static void fan_out(edge_hub_t *self, const edge_channel_t *channel, const envel
         edge_frame_unref(&set.frames[i]);
 }
 
+/* Who waits is not on yet: a client hears of its own coming when it is. */
+static void fan_out_presence(const edge_channel_t *channel, const envelope_join_t *client, bool came)
+{
+    edge_frame_t *frames[EDGE_DIALECTS] = {0};
+    for (uint32_t i = 0; i < channel->count; i++) {
+        const edge_subscription_t *subscription = channel->subscriptions[i];
+        const edge_dialect_t *dialect = subscription->session->dialect;
+        if (!subscription->sees_presence || edge_subscription_waits(subscription))
+            continue;
+        if (!frames[dialect->index])
+            frames[dialect->index] = dialect->frame_presence(client, came);
+        edge_session_send(subscription->session, frames[dialect->index]);
+    }
+    for (size_t i = 0; i < EDGE_DIALECTS; i++)
+        edge_frame_unref(&frames[i]);
+}
+
 /* How many messages that is; 1 where it can't be known. */
 static uint64_t count_missed(position_t had, position_t next)
 {
@@ -355,6 +374,13 @@ void edge_hub_message(edge_hub_t *self, const link_t *relay, const envelope_msg_
     }
     channel->position = got;
     fan_out(self, channel, message);
+}
+
+void edge_hub_presence(edge_hub_t *self, const link_t *relay, const envelope_join_t *client, bool came)
+{
+    const edge_channel_t *channel = find_channel_of(self, relay, client->channel);
+    if (channel && channel->state_now == CHANNEL_ON)
+        fan_out_presence(channel, client, came);
 }
 
 /* --- answers --- */

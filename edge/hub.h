@@ -47,8 +47,9 @@ typedef struct edge_subscription {
     uint32_t at;             /* its place in the channel's array */
     uint32_t request;   /* the client's own number of its request, for the answer; the dialect's business */
     uint32_t expires_s; /* wall clock, when its token ends; 0 = never; the dialect's business */
-    bool must_recover;  /* or be refused; the dialect's business */
+    bool must_recover;  /* or be refused: the dialect takes it away when it is told that it has not */
     bool skips_own;     /* not what its own session publishes (raw: echo=0) */
+    bool sees_presence; /* it is told who joins and leaves; the dialect sets it */
     bool present;       /* a JOIN was sent, so a LEAVE must follow */
     struct edge_recovering *recovering; /* owned; NULL but while it waits to go on from a position */
 } edge_subscription_t;
@@ -75,14 +76,11 @@ static inline bool edge_subscription_waits(const edge_subscription_t *self)
 /* The caller has checked name and permission. OK: on, from the channel's position; ERR_AGAIN: it will be
  * answered through dialect.subscribed, never within this call (`*out` is the subscription in both cases);
  * ERR_DUPLICATE: it has one already; ERR_FULL: over limits.channels_per_client. `info` is taken whatever
- * happens (may be NULL). */
+ * happens (may be NULL).
+ * With `since` (else NULL) it is to go on from a position, or from one that is not known, which nobody can go on
+ * from: it is answered with what it missed, always later. What comes live meanwhile is part of that. */
 int edge_hub_subscribe(edge_hub_t *self, edge_session_t *session, span_t name, char *info,
-                       edge_subscription_t **out);
-
-/* The new subscription is to go on from a position (not known: one that nobody can go on from): it waits, from
- * now on or still, and is answered through dialect.subscribed with what it missed. What comes live meanwhile is
- * part of that. */
-void edge_hub_recover(edge_hub_t *self, edge_subscription_t *subscription, position_t since);
+                       const position_t *since, edge_subscription_t **out);
 
 edge_subscription_t *edge_hub_find(edge_hub_t *self, const edge_session_t *session, span_t name); /* NULL */
 void edge_hub_unsubscribe(edge_hub_t *self, edge_subscription_t **subscription_p);
@@ -100,6 +98,7 @@ void edge_hub_found(edge_hub_t *self, link_t *relay);
 void edge_hub_lost(edge_hub_t *self, link_t *relay);
 void edge_hub_moved(edge_hub_t *self);
 void edge_hub_message(edge_hub_t *self, const link_t *relay, const envelope_msg_t *message);
+void edge_hub_presence(edge_hub_t *self, const link_t *relay, const envelope_join_t *client, bool came);
 void edge_hub_subscribed(edge_hub_t *self, const link_t *relay, const envelope_sub_ok_t *answer);
 void edge_hub_not_subscribed(edge_hub_t *self, const link_t *relay, const envelope_sub_no_t *answer);
 

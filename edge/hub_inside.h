@@ -66,6 +66,9 @@ int edge_hub_note_room(hub_turn_t *turn, uint64_t relay, int err);
 typedef int hub_work_fn(edge_hub_t *self, list_node_t *item, hub_turn_t *turn);
 void edge_hub_work_off(edge_hub_t *self, list_t *list, hub_work_fn *work, hub_turn_t *turn);
 
+/* A new subscription, which waits, is to go on from there: it asks for what it has missed when its channel is on. */
+void edge_hub_recover(edge_hub_t *self, edge_subscription_t *subscription, position_t since);
+
 /* The owner is to be asked for what the subscription has missed: at the turn's end. */
 void edge_hub_ask_missed(edge_hub_t *self, edge_subscription_t *subscription);
 void edge_hub_send_asks(edge_hub_t *self, hub_turn_t *turn);
@@ -79,10 +82,11 @@ void edge_hub_drop_recovery(edge_hub_t *self, edge_subscription_t *subscription)
 /* Takes a subscription away, and tells its dialect why. */
 void edge_hub_refuse(edge_hub_t *self, edge_subscription_t *subscription, int err);
 
-/* A subscription is on; if its channel has presence, the JOIN goes: now, or at a turn's end when there is no
- * room. */
+/* A subscription is on; if its channel has presence or tells who joins, the JOIN goes: now, or at a turn's end when
+ * there is no room. */
 void edge_hub_join(edge_hub_t *self, edge_subscription_t *subscription);
-void edge_hub_join_all(edge_hub_t *self, const edge_channel_t *channel); /* all of them are, perhaps anew */
+/* All are, perhaps anew, but those that recover. */
+void edge_hub_join_all(edge_hub_t *self, const edge_channel_t *channel);
 
 /* A subscription goes, and with it its presence: now, or at a turn's end when there is no room. */
 void edge_hub_leave(edge_hub_t *self, edge_subscription_t *subscription);

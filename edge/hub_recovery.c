@@ -55,6 +55,8 @@ static void finish(edge_subscription_t *subscription, const recall_t *recall)
         stats_add(&hub->worker->stats.unrecovered, 1);
     edge_hub_drop_recovery(hub, subscription);
     list_remove(&subscription->waiting);
+    if (recovery.recovered || !subscription->must_recover)
+        edge_hub_join(hub, subscription);
     subscription->session->dialect->subscribed(subscription, OK, &recovery);
 }
 
@@ -144,9 +146,6 @@ void edge_hub_recover(edge_hub_t *self, edge_subscription_t *subscription, posit
     struct edge_recovering *recovering = mem_new(sizeof *recovering);
     *recovering = (struct edge_recovering){.hub = self, .subscription = subscription, .since = since};
     subscription->recovering = recovering;
-    if (edge_subscription_waits(subscription))
-        return;
-    subscription->asked_us = self->worker->now_us;
-    list_append(&self->waiting, &subscription->waiting);
-    edge_hub_ask_missed(self, subscription);
+    if (subscription->channel->state_now == CHANNEL_ON)
+        edge_hub_ask_missed(self, subscription);
 }

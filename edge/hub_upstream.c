@@ -66,7 +66,7 @@ static bool has_presence(const edge_hub_t *self, const edge_channel_t *channel)
 {
     const channel_options_t *options =
         namespaces_find(uplink_namespaces(self->uplink), edge_channel_name(channel));
-    return options && options->presence;
+    return options && (options->presence || options->join_leave);
 }
 
 static int send_join(edge_hub_t *self, edge_subscription_t *subscription, uint64_t now_us)
@@ -114,8 +114,10 @@ void edge_hub_join_all(edge_hub_t *self, const edge_channel_t *channel)
 {
     if (!has_presence(self, channel))
         return;
-    for (uint32_t i = 0; i < channel->count; i++)
-        join(self, channel->subscriptions[i]);
+    for (uint32_t i = 0; i < channel->count; i++) {
+        if (!channel->subscriptions[i]->recovering)
+            join(self, channel->subscriptions[i]);
+    }
 }
 
 /* Without a relay there is nothing to leave: presence goes with the link. */

@@ -148,8 +148,14 @@ static void room(void *context)
         edge_session_resume(LIST_ITEM(paused.head.next, edge_session_t, paused));
 }
 
-static const uplink_events_t uplink_events = {relay_found, relay_lost,     channels_moved, message,
-                                              subscribed,  not_subscribed, asked,          room};
+static void presence(void *context, link_t *relay, const envelope_join_t *client, bool came)
+{
+    edge_worker_t *self = context;
+    edge_hub_presence(self->hub, relay, client, came);
+}
+
+static const uplink_events_t uplink_events = {relay_found,    relay_lost, channels_moved, message, subscribed,
+                                              not_subscribed, asked,      room,           presence};
 
 /* --- turns --- */
 

@@ -491,6 +491,18 @@ void uplink_down(uplink_t *self, link_t *link, uint64_t now_us)
     pump(self, now_us);
 }
 
+static void take_presence(uplink_t *self, link_t *relay, const envelope_join_t *client, bool came)
+{
+    if (self->events->presence)
+        self->events->presence(self->context, relay, client, came);
+}
+
+static void take_leave(uplink_t *self, link_t *relay, const envelope_leave_t *leave)
+{
+    take_presence(self, relay, &(envelope_join_t){leave->channel, leave->client, leave->user, leave->info},
+                  false);
+}
+
 static void take_members(uplink_t *self, const link_t *relay, const envelope_members_t *members,
                          uint64_t now_us)
 {
@@ -518,6 +530,8 @@ void uplink_envelope(uplink_t *self, link_t *link, const envelope_t *envelope, u
     case KIND_ASK: self->events->asked(self->context, link, &envelope->ask); break;
     case KIND_ANSWER: take_answer(self, &envelope->answer); break;
     case KIND_MEMBERS: take_members(self, link, &envelope->members, now_us); break;
+    case KIND_JOIN: take_presence(self, link, &envelope->join, true); break;
+    case KIND_LEAVE: take_leave(self, link, &envelope->leave); break;
     default:
         log_warn("uplink.unexpected", "relay=%s kind=%s", log_safe(span_str(link_peer_name(link))),
                  envelope_kind_name(envelope->kind));

@@ -47,6 +47,8 @@ typedef struct uplink_events {
     void (*asked)(void *context, link_t *relay, const envelope_ask_t *question);
     /* There is room again after ERR_FULL. */
     void (*room)(void *context);
+    /* A client has come to a channel that is subscribed to, or has left it. NULL: that is of no interest. */
+    void (*presence)(void *context, link_t *relay, const envelope_join_t *client, bool came);
 } uplink_events_t;
 
 /* A relay's "not now" (uplink_is_not_now) is no answer to a publication: it is sent again after so long, as whoever

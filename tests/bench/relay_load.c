@@ -312,8 +312,8 @@ static void room(void *context)
     (void)context;
 }
 
-static const uplink_events_t uplink_events = {found,      lost,           moved, message,
-                                              subscribed, not_subscribed, asked, room};
+static const uplink_events_t uplink_events = {found,          lost,  moved, message, subscribed,
+                                              not_subscribed, asked, room,  NULL};
 
 static bool begin_turn(void *context, uint64_t now_us)
 {

@@ -187,8 +187,18 @@ static void room(void *context)
     ((virtual_edge_t *)context)->rooms++;
 }
 
-static const uplink_events_t uplink_events = {found,      lost,           moved, message,
-                                              subscribed, not_subscribed, asked, room};
+/* "+c1 " for who comes, "-c1 " for who leaves. */
+static void presence(void *context, link_t *relay, const envelope_join_t *client, bool came)
+{
+    virtual_edge_t *self = context;
+    (void)relay;
+    buf_append_byte(&self->heard, came ? '+' : '-');
+    buf_append_span(&self->heard, client->client);
+    buf_append_byte(&self->heard, ' ');
+}
+
+static const uplink_events_t uplink_events = {found,          lost,  moved, message, subscribed,
+                                              not_subscribed, asked, room,  presence};
 
 static int send_message(void *context, span_t message)
 {

@@ -65,8 +65,9 @@ struct virtual_edge {
     virtual_subscription_t subscriptions[VIRTUAL_SUBSCRIPTIONS];
     size_t subscription_count;
     unsigned found, lost, moved, rooms; /* events */
-    buf_t heard;                        /* the payloads of all messages, each with a space behind it */
-    uint64_t strays;                    /* messages and answers of channels that it has no subscription for */
+    buf_t
+        heard; /* payloads of messages, who came ("+c1") and who left ("-c1"), each with a space behind it */
+    uint64_t strays; /* messages and answers of channels that it has no subscription for */
 };
 
 void virtual_edge_start(virtual_edge_t *self, virtual_fabric_t *fabric,

@@ -31,6 +31,8 @@ static const struct namespace_row {
     {"default", {.presence = true}},
     {"quiet", {.presence = false}},
     {"kept", {.history_size = 10, .history_ttl_us = 1000000}},
+    {"told", {.join_leave = true}},
+    {"forced", {.join_leave = true, .force_push_join_leave = true}},
     {"known", {.subscribe = SUBSCRIBE_AUTHENTICATED, .publish = PUBLISH_AUTHENTICATED}},
     {"token", {.subscribe = SUBSCRIBE_TOKEN, .publish = PUBLISH_SUBSCRIBERS}},
     {"none", {.subscribe = SUBSCRIBE_NOBODY, .publish = PUBLISH_NOBODY}},

@@ -84,10 +84,21 @@ static inline edge_frame_t *frame_of_text(const envelope_msg_t *message)
     return message->flags & MESSAGE_BINARY ? NULL : frame_of_any(message);
 }
 
+static inline edge_frame_t *frame_of_presence(const envelope_join_t *client, bool came)
+{
+    buf_t text = {0};
+    frames_made++;
+    buf_printf(&text, "%c%.*s", came ? '+' : '-', SPAN_FMT(client->user));
+    edge_frame_t *frame = edge_frame_new(WEBSOCKET_TEXT, buf_span(&text));
+    buf_fini(&text);
+    return frame;
+}
+
 static const edge_dialect_t any = {.name = "any",
                                    .index = 0,
                                    .opened = edge_session_activate,
                                    .frame = frame_of_any,
+                                   .frame_presence = frame_of_presence,
                                    .subscribed = on_subscribed,
                                    .lost = on_lost,
                                    .ping = nothing,
@@ -109,9 +120,10 @@ static inline int set_up(void **state)
     hub = edge_hub_new(&worker->worker, uplink);
     worker->worker.hub = hub;
     worker->worker.uplink = uplink;
-    channel_options_t plain = {0}, present = {.presence = true};
+    channel_options_t plain = {0}, present = {.presence = true}, told = {.join_leave = true};
     assert_int_equal(namespaces_add(&uplink->namespaces, SPAN("default"), &plain), OK);
     assert_int_equal(namespaces_add(&uplink->namespaces, SPAN("here"), &present), OK);
+    assert_int_equal(namespaces_add(&uplink->namespaces, SPAN("told"), &told), OK);
     for (unsigned i = 0; i < CLIENTS; i++) {
         edge_identity_t identity = {.user = mem_dup("u"), .info = mem_dup("{}")};
         const edge_dialect_t *dialect = i < 2 ? &any : &text_only;
@@ -141,7 +153,7 @@ static inline int tear_down(void **state)
 static inline int subscribe(unsigned client, const char *channel)
 {
     edge_subscription_t *subscription;
-    return edge_hub_subscribe(hub, clients[client], span_str(channel), NULL, &subscription);
+    return edge_hub_subscribe(hub, clients[client], span_str(channel), NULL, NULL, &subscription);
 }
 
 static inline void unsubscribe(unsigned client, const char *channel)

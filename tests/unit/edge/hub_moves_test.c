@@ -184,8 +184,8 @@ static void a_question_goes_again_to_the_new_relay(void **state)
     (void)state;
     be_on(0, "a");
     edge_subscription_t *subscription;
-    assert_int_equal(edge_hub_subscribe(hub, clients[1], SPAN("a"), NULL, &subscription), OK);
-    edge_hub_recover(hub, subscription, (position_t){.epoch = EPOCH, .offset = 3});
+    position_t since = {.epoch = EPOCH, .offset = 3};
+    assert_int_equal(edge_hub_subscribe(hub, clients[1], SPAN("a"), NULL, &since, &subscription), ERR_AGAIN);
     turn();
     assert_said(uplink, "ASK a " EPOCH ":3|");
     move(&other, &relay);

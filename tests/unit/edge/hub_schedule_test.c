@@ -390,7 +390,7 @@ static void toggle(unsigned client, unsigned channel)
     span_t name = span_str(names[channel]);
     edge_subscription_t *subscription = edge_hub_find(hub, clients[client], name);
     if (!subscription) {
-        if (edge_hub_subscribe(hub, clients[client], name, NULL, &subscription) == OK)
+        if (edge_hub_subscribe(hub, clients[client], name, NULL, NULL, &subscription) == OK)
             turn_on(subscription);
         return;
     }

@@ -13,7 +13,7 @@ static void the_first_listener_subscribes_upstream_and_is_answered(void **state)
 {
     (void)state;
     edge_subscription_t *subscription = NULL;
-    assert_int_equal(edge_hub_subscribe(hub, clients[0], SPAN("a"), NULL, &subscription), ERR_AGAIN);
+    assert_int_equal(edge_hub_subscribe(hub, clients[0], SPAN("a"), NULL, NULL, &subscription), ERR_AGAIN);
     assert_true(edge_subscription_waits(subscription));
     assert_said(uplink, "");
     turn();
@@ -58,7 +58,7 @@ static void a_second_subscription_to_a_channel_is_refused(void **state)
     (void)state;
     be_on(0, "a");
     edge_subscription_t *subscription;
-    assert_int_equal(edge_hub_subscribe(hub, clients[0], SPAN("a"), mem_dup("{}"), &subscription),
+    assert_int_equal(edge_hub_subscribe(hub, clients[0], SPAN("a"), mem_dup("{}"), NULL, &subscription),
                      ERR_DUPLICATE);
 }
 
@@ -271,7 +271,7 @@ static void subscribe_again(edge_session_t *session)
 {
     within_callback = NULL;
     edge_subscription_t *subscription;
-    edge_hub_subscribe(hub, session, SPAN("a"), NULL, &subscription);
+    edge_hub_subscribe(hub, session, SPAN("a"), NULL, NULL, &subscription);
 }
 
 static void drop_everything(edge_session_t *session)
