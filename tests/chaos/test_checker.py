@@ -10,7 +10,7 @@ import pytest
 import records
 from checker import check
 from generated import Run
-from plants import PLANTS, Nowhere
+from plants import PLANTS, Nowhere, changes_of_epoch, count, count_refusals, insert, is_relay_down, record
 
 CHECKER = pathlib.Path(__file__).with_name("checker.py")
 PLACES = 5  # in which each defect is planted
@@ -34,6 +34,34 @@ def test_correct_runs_have_all_that_can_be_judged(tmp_path):
     for count in ("recovered", "refusals justified by epoch", "refusals justified by size", "refusals justified by ttl",
                   "unknown", "refused for certain", "acknowledged and unseen", "presence snapshots"):
         assert total[count] > 0, (count, total)
+
+
+def refuse_twice(run, index):
+    """A raw subscriber that is refused comes back at an edge which hasn't heard of the new epoch yet, and is told the
+    old one's end; and then the edge hears."""
+    name, channel = record(run, index)[2:4]
+    old, offset = next(one[4:6] for _, one in reversed(run.records[:index])
+                       if one[0] in ("subscribed", "pub") and one[2] == name)
+    for one in (["connected", name, ""], ["connect", name, "edge-1"], ["disconnected", name, 3010],
+                ["refused", name, channel, 3010], ["subscribed", name, channel, old, offset - 1, False, False]):
+        insert(run, index - 1, *one)
+    count_refusals(run, 1)
+    count(run, "edge-1", "heddle_client_accepted_total", 1)
+
+
+def test_an_edge_that_has_not_heard_of_the_new_epoch_is_no_defect(tmp_path):
+    found = 0
+    for seed in range(40):
+        run = Run(seed)
+        for index in list(changes_of_epoch(run)):
+            is_raw = record(run, index - 4)[0] == "refused"
+            if is_raw and is_relay_down(run, index):
+                refuse_twice(run, index)
+                findings = found_in(run, tmp_path / str(seed))
+                assert not findings.broken, "\n".join(findings.report())
+                found += 1
+                break
+    assert found >= 5
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=str)

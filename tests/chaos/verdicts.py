@@ -46,37 +46,58 @@ def published_after(stream, offset):
     return None, None
 
 
-def cause_of(refusal, recording):
-    """(cause, None) if the refusal is justified, else (None, why not)."""
-    settings, stream = recording.settings, refusal.stream
-    if refusal.epoch != stream.epoch:
-        enders = settings["epoch_ends_on"]
-        faults = [fault for fault in recording.faults_between(refusal.last_at, refusal.at, settings["linger"] * SECOND)
-                  if enders is None or any(f"{fault.kind} {fault.target}".startswith(one) for one in enders)]
-        return ("epoch", None) if faults else (None, "the epoch ended without a fault that may end it")
+def end_of_epoch(refusal, recording):
+    settings = recording.settings
+    enders = settings["epoch_ends_on"]
+    faults = [fault for fault in recording.faults_between(refusal.last_at, refusal.at, settings["linger"] * SECOND)
+              if enders is None or any(f"{fault.kind} {fault.target}".startswith(one) for one in enders)]
+    return ("epoch", None) if faults else (None, "the epoch ended without a fault that may end it")
+
+
+def is_epoch_over(refusal, recording):
+    """Whether another epoch had begun when a position in this one was refused. The edge that refused knew; the one to
+    which the subscriber went on may still have been where the old epoch ended, and told it so."""
+    latest = refusal.at + recording.settings["linger"] * SECOND
+    return any(refusal.stream.known < other.known <= latest
+               for other in recording.streams.in_order(refusal.stream.channel))
+
+
+def gap_in_epoch(refusal, recording):
+    settings = recording.settings
     missed = refusal.new_offset - refusal.offset
     if missed > min(settings["history_size"], settings["recover_limit"]):
         return "size", None
     if missed <= 0:
         return None, "nothing was missed"
-    since, _ = published_after(stream, refusal.offset)
+    since, _ = published_after(refusal.stream, refusal.offset)
     if since is None or refusal.at - since >= settings["history_ttl"] * SECOND:
         return "ttl", None
     return None, f"{missed} missed, the oldest of them {(refusal.at - since) / SECOND:.1f} s old at most"
 
 
+def cause_of(refusal, recording):
+    """(cause, None) if the refusal is justified, else (None, why not)."""
+    if refusal.epoch != refusal.stream.epoch:
+        return end_of_epoch(refusal, recording)
+    cause, why_not = gap_in_epoch(refusal, recording)
+    if not cause and is_epoch_over(refusal, recording):
+        cause, _ = end_of_epoch(refusal, recording)
+    return cause, None if cause else why_not
+
+
 def judge_refusals(recording, sessions, findings):
     """A refusal is justified if
 
-    epoch   the epoch is another one, and a fault that may end epochs was on (or had been, `linger` ago at most)
-            between the session's last record in the old epoch and the refusal;
+    epoch   the epoch is another one, or the same but over, and a fault that may end epochs was on (or had been,
+            `linger` ago at most) between the session's last record in the old epoch and the refusal;
     size    more was missed, up to the position that it was told, than history_size or recover_limit;
     ttl     the oldest that was missed was, or can have been, history_ttl old.
     """
     findings.counts["refusals"] = len(sessions.refusals)
     for refusal in sessions.refusals:
         stream = refusal.stream
-        if refusal.epoch == stream.epoch and refusal.new_offset < refusal.offset:
+        is_back = refusal.epoch == stream.epoch and refusal.new_offset < refusal.offset
+        if is_back and not is_epoch_over(refusal, recording):
             findings.add("I8", f"{refusal.subscriber}: the top of {stream.channel} {stream.epoch} went back from "
                          f"{refusal.offset} to {refusal.new_offset}", refusal.before, refusal.place)
             continue
