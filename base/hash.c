@@ -66,3 +66,9 @@ hash_key_t hash_process_key(void)
     pthread_once(&process_key_once, choose_process_key);
     return process_key;
 }
+
+void hash_set_process_key(hash_key_t key)
+{
+    pthread_once(&process_key_once, choose_process_key);
+    process_key = key;
+}

@@ -17,4 +17,7 @@ uint64_t hash_bytes(hash_key_t key, span_t bytes);
 /* The process's own key: random, chosen at the first call, the same ever after. */
 hash_key_t hash_process_key(void);
 
+/* For a simulation that must be the same each time: before the first use. */
+void hash_set_process_key(hash_key_t key);
+
 #endif

@@ -83,6 +83,16 @@ size_t ballot_box_count_promise(ballot_box_t *self, uint64_t counter, uint64_t m
     return self->promise_count;
 }
 
+size_t ballot_box_promises(const ballot_box_t *self)
+{
+    return self->promise_count;
+}
+
+bool ballot_box_has_asked(const ballot_box_t *self)
+{
+    return self->asked;
+}
+
 bool ballot_box_has_promised(const ballot_box_t *self, uint64_t member)
 {
     return is_among(self->promises, self->promise_count, member);

@@ -56,6 +56,8 @@ ballot_t ballot_box_propose(ballot_box_t *self, const view_t *value);
 size_t ballot_box_count_promise(ballot_box_t *self, uint64_t counter, uint64_t member,
                                 const ballot_vote_t *voted);
 
+size_t ballot_box_promises(const ballot_box_t *self); /* how many have promised */
+bool ballot_box_has_asked(const ballot_box_t *self);
 bool ballot_box_has_promised(const ballot_box_t *self, uint64_t member);
 
 /* Is the value another proposer's, which may have been decided already? */

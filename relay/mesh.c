@@ -15,6 +15,9 @@
 /* The member with the smallest id proposes; each further one gives those before it so much more time. */
 #define PLACE_DELAY_US (300u * CLOCK_MS)
 
+/* Who was taken in and does not come for so long has changed its mind. */
+#define JOIN_PATIENCE_US CLOCK_SEC
+
 /* A proposal that nothing has come of. */
 #define PROPOSAL_US CLOCK_SEC
 
@@ -27,11 +30,13 @@ _Static_assert(VIEW_MEMBERS_MAX <= 32, "each member has a bit");
 typedef struct meeting {
     link_t *link; /* borrowed; NULL = free */
     bool met;     /* it has said MEET */
+    bool belongs; /* and was in this lineage then, or once before */
     bool arrived; /* and is in the view that is in force here */
     view_t view;  /* its own */
     uint64_t sees[VIEW_MEMBERS_MAX];
     size_t sees_count;
-    bool differs; /* in what all must agree on; said once */
+    uint64_t willing; /* the ballot that it would join by */
+    bool differs;     /* in what all must agree on; said once */
 } meeting_t;
 
 struct relay_mesh {
@@ -47,7 +52,8 @@ struct relay_mesh {
     uint64_t proposal_ends_us; /* 0 = none is under way */
     uint64_t retry_us;         /* no new proposal before */
     uint64_t alone_since_us;   /* 0 = a majority is in reach */
-    uint64_t started_us;
+    uint64_t started_us, installed_us;
+    uint64_t now_us; /* of the last tick */
     uint32_t
         torn;    /* a bit for each member whose link went down in this view: it has to come to the next one */
     bool served; /* others had their time to be found */
@@ -213,8 +219,12 @@ static void install(relay_mesh_t *self, mesh_step_t step, const view_t *view, bo
     self->proposal_ends_us = self->retry_us = self->alone_since_us = 0;
     self->torn = 0;
     self->wanted = (view_t){0};
-    for (size_t i = 0; i < VIEW_MEMBERS_MAX; i++)
-        self->meetings[i].arrived = false;
+    self->installed_us = self->now_us = now_us;
+    for (size_t i = 0; i < VIEW_MEMBERS_MAX; i++) {
+        meeting_t *meeting = &self->meetings[i];
+        meeting->arrived = false;
+        meeting->belongs = meeting->met && meeting->view.lineage == after.lineage;
+    }
     self->owes_meet = true;
     self->options.events->changed(self->options.context, &change, now_us);
 }
@@ -328,6 +338,7 @@ static void take_meet(relay_mesh_t *self, link_t *link, const envelope_meet_t *m
     compare_options(self, meeting, meet->options);
     meeting->met = true;
     meeting->view = view;
+    meeting->belongs = meeting->belongs || view.lineage == self->view.lineage;
     if (view.lineage != self->view.lineage)
         return;
     if (view.number < self->view.number)
@@ -348,11 +359,12 @@ static bool is_about_this_view(const relay_mesh_t *self, uint64_t lineage, uint6
     return lineage == self->view.lineage && number == self->view.number;
 }
 
-/* To all members of the view but this one. */
-static void send_to_members(relay_mesh_t *self, const envelope_t *envelope, uint64_t now_us)
+/* To all of these but this one. */
+static void send_to_members(relay_mesh_t *self, const view_t *view, const envelope_t *envelope,
+                            uint64_t now_us)
 {
-    for (size_t i = 0; i < self->view.count; i++) {
-        const meeting_t *meeting = find_meeting(self, self->view.members[i].id);
+    for (size_t i = 0; i < view->count; i++) {
+        const meeting_t *meeting = find_meeting(self, view->members[i].id);
         if (meeting)
             send(meeting->link, envelope, now_us);
     }
@@ -381,6 +393,14 @@ static void take_prepare(relay_mesh_t *self, link_t *link, const envelope_prepar
                                       vote->ballot.counter, vote->ballot.proposer, buf_span(&members)}};
     send(link, &promise, now_us);
     buf_fini(&members);
+}
+
+/* Of another lineage, that would take this relay in: it says that it is there, and promises nothing. */
+static void answer_invitation(link_t *link, const envelope_prepare_t *prepare, uint64_t now_us)
+{
+    envelope_t promise = {.kind = KIND_PROMISE,
+                          .promise = {prepare->lineage, prepare->number, prepare->ballot, 0, 0, {0}}};
+    send(link, &promise, now_us);
 }
 
 static void take_accept(relay_mesh_t *self, link_t *link, const envelope_accept_t *accept, uint64_t now_us)
@@ -423,13 +443,13 @@ static void ask_for_votes(relay_mesh_t *self, uint64_t now_us)
     envelope_t accept = {
         .kind = KIND_ACCEPT,
         .accept = {self->view.lineage, self->view.number, proposal->ballot.counter, buf_span(&members)}};
-    send_to_members(self, &accept, now_us);
+    send_to_members(self, &self->view, &accept, now_us);
     buf_fini(&members);
     if (ballot_box_count_accept(&self->box, own_id(self)) >= majority(self))
         decide(self, now_us);
 }
 
-/* A majority has promised, and of the members that are to stay all have: none of them is one that this relay only
+/* A majority has promised, and all that are to stay or to join have answered: none of them is one that this relay only
  * believes to be there. */
 static bool may_ask(const relay_mesh_t *self, size_t promises)
 {
@@ -438,17 +458,35 @@ static bool may_ask(const relay_mesh_t *self, size_t promises)
         return false;
     for (size_t i = 0; i < value->count && !ballot_box_has_adopted(&self->box); i++) {
         uint64_t member = value->members[i].id;
-        if (view_find(&self->view, member) && !ballot_box_has_promised(&self->box, member))
+        const meeting_t *meeting = find_meeting(self, member);
+        bool willing = meeting && meeting->willing == ballot_box_proposal(&self->box)->ballot.counter;
+        if (!ballot_box_has_promised(&self->box, member) && !willing)
             return false;
     }
     return true;
+}
+
+/* It is no member, and may become one. */
+static void take_joiners_promise(relay_mesh_t *self, const link_t *link, const envelope_promise_t *promise,
+                                 uint64_t now_us)
+{
+    meeting_t *meeting = find_meeting(self, link_peer(link));
+    if (!meeting || promise->ballot != ballot_box_proposal(&self->box)->ballot.counter)
+        return;
+    meeting->willing = promise->ballot;
+    if (!ballot_box_has_asked(&self->box) && may_ask(self, ballot_box_promises(&self->box)))
+        ask_for_votes(self, now_us);
 }
 
 static void take_promise(relay_mesh_t *self, const link_t *link, const envelope_promise_t *promise,
                          uint64_t now_us)
 {
     ballot_vote_t vote = {.ballot = {promise->voted_ballot, promise->voted_proposer}};
-    if (view_read_members(&vote.value, promise->members) || !view_find(&self->view, link_peer(link)))
+    if (!view_find(&self->view, link_peer(link))) {
+        take_joiners_promise(self, link, promise, now_us);
+        return;
+    }
+    if (view_read_members(&vote.value, promise->members))
         return;
     if (may_ask(self, ballot_box_count_promise(&self->box, promise->ballot, link_peer(link), &vote)))
         ask_for_votes(self, now_us);
@@ -473,10 +511,17 @@ static void take_nack(relay_mesh_t *self, const envelope_nack_t *nack, uint64_t 
 static void propose(relay_mesh_t *self, uint64_t now_us)
 {
     ballot_t ballot = ballot_box_propose(&self->box, &self->wanted);
+    for (size_t i = 0; i < VIEW_MEMBERS_MAX; i++)
+        self->meetings[i].willing = 0;
     self->proposal_ends_us = now_us + PROPOSAL_US;
     envelope_t prepare = {.kind = KIND_PREPARE,
                           .prepare = {self->view.lineage, self->view.number, ballot.counter}};
-    send_to_members(self, &prepare, now_us);
+    send_to_members(self, &self->view, &prepare, now_us);
+    for (size_t i = 0; i < self->wanted.count; i++) {
+        const meeting_t *meeting = find_meeting(self, self->wanted.members[i].id);
+        if (meeting && !view_find(&self->view, self->wanted.members[i].id))
+            send(meeting->link, &prepare, now_us);
+    }
     if (may_ask(self, ballot_box_count_promise(&self->box, ballot.counter, own_id(self),
                                                ballot_box_vote(&self->box))))
         ask_for_votes(self, now_us);
@@ -493,15 +538,24 @@ static bool fits(const relay_mesh_t *self, const view_t *chosen, uint64_t id)
     return true;
 }
 
-/* Members of the view, then who may join it. */
+/* A member in another lineage: either it has still to come, or it was here and is gone. */
+static bool has_left(const relay_mesh_t *self, const meeting_t *meeting)
+{
+    bool elsewhere = meeting->met && meeting->view.lineage != self->view.lineage;
+    return elsewhere && (meeting->belongs || self->now_us >= self->installed_us + JOIN_PATIENCE_US);
+}
+
+/* Members of the view, then who may join it. A member that has left is first left out, for all to see that what it has is
+ * not what it had; then it may join like any other. */
 static bool is_eligible(const relay_mesh_t *self, const meeting_t *meeting, bool member)
 {
     if (!meeting->link || !meeting->met)
         return false;
     bool same = meeting->view.lineage == self->view.lineage;
+    bool listed = view_find(&self->view, link_peer(meeting->link)) != NULL;
     if (member)
-        return same && view_find(&self->view, link_peer(meeting->link));
-    return !same && view_is_greater(&self->view, &meeting->view);
+        return listed && !has_left(self, meeting);
+    return !same && !listed && view_is_greater(&self->view, &meeting->view);
 }
 
 static void choose(const relay_mesh_t *self, bool members, view_t *chosen)
@@ -574,13 +628,12 @@ static uint64_t proposal_due(const relay_mesh_t *self)
     return due < self->proposal_ends_us ? self->proposal_ends_us : due;
 }
 
-/* Who is linked and has gone to another lineage is no member any more. */
 static bool is_with_us(const relay_mesh_t *self, uint64_t member)
 {
     if (member == own_id(self))
         return true;
     const meeting_t *meeting = find_meeting(self, member);
-    return meeting && (!meeting->met || meeting->view.lineage == self->view.lineage);
+    return meeting && !has_left(self, meeting);
 }
 
 static bool has_majority(const relay_mesh_t *self)
@@ -605,6 +658,7 @@ static void leave_if_alone(relay_mesh_t *self, uint64_t now_us)
 
 void relay_mesh_tick(relay_mesh_t *self, uint64_t now_us)
 {
+    self->now_us = now_us;
     leave_if_alone(self, now_us);
     self->served = self->served || now_us >= self->started_us + MESH_START_US;
     view_t wanted;
@@ -641,6 +695,8 @@ void relay_mesh_envelope(relay_mesh_t *self, link_t *link, const envelope_t *env
     case KIND_PREPARE:
         if (ABOUT_THIS(prepare))
             take_prepare(self, link, &envelope->prepare, now_us);
+        else if (envelope->prepare.lineage != self->view.lineage)
+            answer_invitation(link, &envelope->prepare, now_us);
         return;
     case KIND_PROMISE:
         if (ABOUT_THIS(promise))

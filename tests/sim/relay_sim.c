@@ -30,6 +30,7 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "tests/sim/virtual_edge.h"
@@ -70,7 +71,7 @@ typedef struct station {
 /* A relay's place; who stands there changes. */
 typedef struct post {
     virtual_relay_t relay;
-    char name[16];
+    char name[32];
     uint64_t stalled_until, blocked_until, cut_until; /* us */
     uint64_t starts_at;                               /* us; while nobody is there */
 } post_t;
@@ -186,10 +187,13 @@ static void claim(sim_t *sim, unsigned channel, position_t position, uint64_t id
     *known = id;
 }
 
-/* No publication stands in a stream twice. */
+/* No publication stands in a stream twice. A new owner knows the ids that the history holds, so that is promised where the
+ * history is longer than the time in which publications are sent again. */
 static void check_uniqueness(const sim_t *sim)
 {
     for (unsigned channel = 0; channel < CHANNELS; channel++) {
+        if (namespaces_find(&sim->namespaces, span_str(channel_name(channel)))->history_size < 1000)
+            continue;
         for (size_t i = 0; i < sim->stream_count[channel]; i++) {
             const stream_t *stream = &sim->streams[channel][i];
             for (size_t offset = 1; offset < stream->room; offset++) {
@@ -647,6 +651,7 @@ static void run_old_seeds(void)
 
 int main(int argc, char **argv)
 {
+    hash_set_process_key((hash_key_t){1, 2}); /* the order in which tables are walked is a seed's, too */
     uint64_t seeds = SEEDS;
     uint64_t from = (uint64_t)time(NULL) * SEEDS;
     for (int i = 1; i + 1 < argc; i += 2) {
