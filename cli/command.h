@@ -18,6 +18,7 @@ typedef int cli_run_fn(int argc, char **argv);
 
 int cli_bench_run(int argc, char **argv);
 int cli_check_run(int argc, char **argv);
+int cli_keygen_run(int argc, char **argv);
 int cli_pub_run(int argc, char **argv);
 int cli_status_run(int argc, char **argv);
 int cli_sub_run(int argc, char **argv);

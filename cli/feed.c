@@ -104,7 +104,8 @@ static int run_fabric(const cli_feed_options_t *options, buf_t *why)
                                              .subscribed = subscribed,
                                              .not_subscribed = not_subscribed};
     fabric_feed_t feed = {.options = options, .why = why};
-    cli_tool_options_t tool_options = {options->to, NULL, options->connect_us, options->run_us};
+    cli_tool_options_t tool_options = {options->to, NULL, options->connect_us, options->run_us,
+                                       options->keys};
     cli_tool_t *tool;
     int err = cli_tool_open(&tool, &tool_options, &events, &feed, why);
     if (err)

@@ -5,7 +5,7 @@
 #ifndef HEDDLE_CLI_FEED_H
 #define HEDDLE_CLI_FEED_H
 
-#include "base/buf.h"
+#include "cli/tool.h"
 
 /* One message. The spans are lent for the call. */
 typedef struct cli_feed_message {
@@ -22,6 +22,7 @@ typedef struct cli_feed_message {
 typedef struct cli_feed_options {
     const char *to;    /* "tcp://…": the fabric; "ws://…": an edge */
     const char *token; /* ws://; NULL = none */
+    cli_keys_t keys;   /* tcp:// */
     char **channels;
     size_t channel_count;
     uint64_t connect_us; /* how long it may take to be subscribed */

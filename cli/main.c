@@ -10,6 +10,7 @@ static const cli_command_t commands[] = {
     {"pub", "publishes messages", cli_pub_run},
     {"status", "lists the nodes of the cluster", cli_status_run},
     {"check", "checks configuration files without starting anything", cli_check_run},
+    {"keygen", "makes the key pair of a node on the fabric", cli_keygen_run},
     {"token", "makes and reads the signed tokens that clients log in with", cli_token_run},
     {"bench", "measures throughput, latency, loss and memory of running nodes", cli_bench_run},
     {0},

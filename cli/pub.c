@@ -17,6 +17,7 @@
 typedef struct pub_options {
     const char *to;
     const char *token;
+    cli_keys_t keys;
     uint64_t timeout_us;
     bool binary;
     bool lines;
@@ -28,6 +29,8 @@ static const cli_option_t rows[] = {
     CLI_TARGET_TO(pub_options_t,
                   "tcp://HOST:PORT of a relay, or ws://HOST:PORT of an edge (which confirms nothing)"),
     CLI_TARGET_TOKEN(pub_options_t),
+    CLI_TARGET_KEY(pub_options_t),
+    CLI_TARGET_RELAY_KEY(pub_options_t),
     {.name = "timeout",
      .type = CLI_DURATION,
      ROW(timeout_us),
@@ -184,7 +187,8 @@ static void turn(void *context, cli_tool_t *tool)
 static int run_fabric(pub_t *self, buf_t *why)
 {
     static const cli_tool_events_t events = {.found = found, .room = publish_some, .turn = turn};
-    cli_tool_options_t options = {self->options.to, NULL, self->options.timeout_us, self->options.timeout_us};
+    cli_tool_options_t options = {self->options.to, NULL, self->options.timeout_us, self->options.timeout_us,
+                                  self->options.keys};
     int err = cli_tool_open(&self->tool, &options, &events, self, why);
     if (err)
         return err;

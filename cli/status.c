@@ -13,6 +13,7 @@
 
 typedef struct status_options {
     const char *to;
+    cli_keys_t keys;
     uint64_t timeout_us;
     bool json;
 } status_options_t;
@@ -20,6 +21,8 @@ typedef struct status_options {
 #define ROW(field) .offset = offsetof(status_options_t, field)
 static const cli_option_t rows[] = {
     CLI_TARGET_TO(status_options_t, "tcp://HOST:PORT of a relay"),
+    CLI_TARGET_KEY(status_options_t),
+    CLI_TARGET_RELAY_KEY(status_options_t),
     {.name = "timeout",
      .type = CLI_DURATION,
      ROW(timeout_us),
@@ -136,7 +139,8 @@ static void found(void *context, cli_tool_t *tool)
 static int run(status_t *self)
 {
     static const cli_tool_events_t events = {.found = found};
-    cli_tool_options_t options = {self->options.to, NULL, self->options.timeout_us, self->options.timeout_us};
+    cli_tool_options_t options = {self->options.to, NULL, self->options.timeout_us, self->options.timeout_us,
+                                  self->options.keys};
     buf_t why = {0};
     int err = cli_tool_open(&self->tool, &options, &events, self, &why);
     if (!err)

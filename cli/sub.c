@@ -15,6 +15,7 @@
 typedef struct sub_options {
     const char *to;
     const char *token;
+    cli_keys_t keys;
     uint64_t count;
     uint64_t wait_us;
     uint64_t connect_us;
@@ -26,6 +27,8 @@ typedef struct sub_options {
 static const cli_option_t rows[] = {
     CLI_TARGET_TO(sub_options_t, "tcp://HOST:PORT of a relay, or ws://HOST:PORT of an edge"),
     CLI_TARGET_TOKEN(sub_options_t),
+    CLI_TARGET_KEY(sub_options_t),
+    CLI_TARGET_RELAY_KEY(sub_options_t),
     {.name = "count",
      .letter = 'C',
      .type = CLI_COUNT,
@@ -162,6 +165,7 @@ static int run(sub_t *self, char **channels, int count)
     cli_feed_options_t feed = {
         .to = self->options.to,
         .token = self->options.token,
+        .keys = self->options.keys,
         .channels = channels,
         .channel_count = (size_t)count,
         .connect_us = self->options.connect_us,

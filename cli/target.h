@@ -6,6 +6,7 @@
 #define HEDDLE_CLI_TARGET_H
 
 #include "cli/options.h"
+#include "cli/tool.h"
 
 /* Rows of a command's table, whose target struct has the members `to` and `token`. */
 #define CLI_TARGET_TO(target, text)                                                                    \
@@ -17,6 +18,18 @@
     {                                                                                           \
         .name = "token", .type = CLI_TEXT, .offset = offsetof(target, token), .value = "TOKEN", \
         .help = "ws://: who one is"                                                             \
+    }
+
+/* The same, with a member `keys`, a cli_keys_t. */
+#define CLI_TARGET_KEY(target)                                                                \
+    {                                                                                         \
+        .name = "key", .letter = 'k', .type = CLI_TEXT, .offset = offsetof(target, keys.own), \
+        .value = "FILE", .help = "tcp://: this tool's secret key, where the fabric has keys"  \
+    }
+#define CLI_TARGET_RELAY_KEY(target)                                                                   \
+    {                                                                                                  \
+        .name = "relay-key", .letter = 'K', .type = CLI_TEXT, .offset = offsetof(target, keys.relays), \
+        .value = "FILE", .help = "tcp://: the relays' public key"                                      \
     }
 
 /* An edge ("ws://…"), or else a relay. */

@@ -1,6 +1,7 @@
 #include "cli/tool.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <uv.h>
 
 #include "base/clock.h"
@@ -16,6 +17,7 @@ struct cli_tool {
     uv_loop_t loop;
     uv_timer_t timer; /* the deadline: of finding a relay, then of the run */
     uv_signal_t interrupt, terminate;
+    curve_t curve;
     node_t *node;       /* owned */
     sockets_t *sockets; /* owned */
     uplink_t *uplink;   /* owned */
@@ -136,15 +138,30 @@ static void turn(void *context, uint64_t now_us)
 
 /* --- life --- */
 
+static void warn_if_exposed(const cli_tool_t *self)
+{
+    if (!self->curve.on && !endpoint_is_local(self->options.relay))
+        fprintf(stderr, "heddle: warning: what goes to %s can be read on the way, see --key\n",
+                self->options.relay);
+}
+
 static int open_sockets(cli_tool_t *self, buf_t *why)
 {
     int err = endpoint_check_connect(self->options.relay, why);
     if (err)
         return err;
+    static const char *const names[2] = {"--key", "--relay-key"};
+    err = curve_load_client(&self->curve, self->options.keys.own, self->options.keys.relays, names, why);
+    if (err)
+        return err;
+    warn_if_exposed(self);
     char *addresses[] = {(char *)self->options.relay};
     config_list_t connect = {addresses, 1};
-    sockets_options_t options = {
-        .connect = &connect, .node_id = node_id(self->node), .turn = turn, .context = self};
+    sockets_options_t options = {.connect = &connect,
+                                 .curve = &self->curve,
+                                 .node_id = node_id(self->node),
+                                 .turn = turn,
+                                 .context = self};
     err = sockets_open(&self->sockets, &options, why);
     return err ? err : sockets_start(self->sockets, &self->loop, self->node);
 }
@@ -187,6 +204,7 @@ void cli_tool_destroy(cli_tool_t **self_p)
     uplink_destroy(&self->uplink);
     node_destroy(&self->node);
     sockets_destroy(&self->sockets);
+    curve_fini(&self->curve);
     uv_loop_close(&self->loop);
     mem_free(self);
 }
@@ -200,6 +218,19 @@ uint64_t cli_tool_now(const cli_tool_t *self)
 {
     (void)self;
     return clock_now_us();
+}
+
+/* What the handshakes came to says more than that nothing came of them. */
+static void explain_silence(const cli_tool_t *self, buf_t *why)
+{
+    sockets_counts_t counts = sockets_counts(self->sockets);
+    buf_printf(why, "no relay answers at %s", self->options.relay);
+    for (handshake_fault_t fault = 0; fault < HANDSHAKE_FAULT_COUNT; fault++) {
+        if (!counts.handshakes[fault])
+            continue;
+        buf_printf(why, ": %s", handshake_fault_text(fault));
+        return;
+    }
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -220,7 +251,7 @@ int cli_tool_run(cli_tool_t *self, buf_t *why)
     self->running = true;
     uv_run(&self->loop, UV_RUN_DEFAULT);
     if (self->result == ERR_UNAVAILABLE && !self->found)
-        buf_printf(why, "no relay answers at %s", self->options.relay);
+        explain_silence(self, why);
     return self->result;
 }
 

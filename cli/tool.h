@@ -22,11 +22,18 @@ typedef struct cli_tool_events {
     void (*turn)(void *context, cli_tool_t *tool); /* once a turn of the loop */
 } cli_tool_events_t;
 
+/* The files of --key and --relay-key; both or neither. */
+typedef struct cli_keys {
+    const char *own;
+    const char *relays;
+} cli_keys_t;
+
 typedef struct cli_tool_options {
     const char *relay;   /* "tcp://127.0.0.1:7700" */
     const char *cluster; /* NULL = "heddle" */
     uint64_t connect_us; /* how long a relay may take to be found */
     uint64_t run_us;     /* how long it runs at most; 0 = until stopped */
+    cli_keys_t keys;
 } cli_tool_options_t;
 
 /* ERR_* with a sentence in `why`. Borrows options' texts, events and context. */

@@ -18,7 +18,7 @@
     X(NO_KEYS, "no_keys", "one side has keys, and the other has none") \
     X(WRONG_KEY, "wrong_key", "it was meant for another relay key")    \
     X(REFUSED, "refused", "the key is not let in")                     \
-    X(BROKEN, "broken", "the connection ended too early, or spoke something else")
+    X(BROKEN, "broken", "the connection ended before it was made; with keys, maybe for a wrong relay key")
 
 typedef enum handshake_fault {
 #define FAULT_ENUM(NAME, name, text) HANDSHAKE_##NAME,

@@ -94,7 +94,7 @@ static int take_file(key_list_t *self, const char *path, buf_t *why)
     if (entry->number == KEY_NUMBER_RELAYS)
         return OK;
     if (entry->next_roles != ROLES_NONE) {
-        buf_printf(why, "%s: the same key is that of '%s', too", path, entry->next_name);
+        buf_printf(why, "%s: the same key stands in another file, too", path);
         return ERR_DUPLICATE;
     }
     entry->next_roles = file.roles;

@@ -215,18 +215,30 @@ void socket_pair_disconnect(socket_pair_t *self, const char *address)
 
 /* --- failed handshakes --- */
 
+/* Without the port, and without what marks IPv4 on a socket for both families: "10.0.0.1" of
+ * "tcp://[::ffff:10.0.0.1]:7700". */
+static span_t host_of(const char *address, size_t host_size)
+{
+    static const span_t scheme = {(const uint8_t *)"tcp://", 6}, mapped = {(const uint8_t *)"[::ffff:", 8};
+    span_t host = span_new(address, host_size);
+    if (span_starts(host, scheme))
+        host = span_skip(host, scheme.size);
+    if (!span_starts(host, mapped))
+        return host;
+    host = span_skip(host, mapped.size);
+    return span_new(host.data, host.size - 1);
+}
+
 /* libzmq tells of the address that a name had: then every name with this port may be meant. */
 static bool may_be(const char *address, const char *told)
 {
-    size_t host;
+    size_t size, told_size;
     uint16_t port, told_port;
-    if (strcmp(address, told) == 0)
-        return true;
-    if (!endpoint_split(address, &host, &port) || !endpoint_split(told, &host, &told_port))
-        return false;
-    const char *name = address + strlen("tcp://");
-    bool numeric = *name == '[' || (*name >= '0' && *name <= '9');
-    return !numeric && port == told_port;
+    if (!endpoint_split(address, &size, &port) || !endpoint_split(told, &told_size, &told_port))
+        return strcmp(address, told) == 0;
+    span_t host = host_of(address, size);
+    bool is_name = host.size && host.data[0] != '[' && (host.data[0] < '0' || host.data[0] > '9');
+    return port == told_port && (is_name || span_eq(host, host_of(told, told_size)));
 }
 
 static void note_failed(socket_pair_t *self, const char *told)

@@ -99,7 +99,7 @@ void relay_admission_reload(relay_admission_t *self, node_t *node, sockets_t *so
     int err = key_list_load(self->keys, self->config->allowed_keys_dir, &changes, &why);
     stats_set(&self->stats.reload_good, !err);
     if (err) {
-        log_error("fabric.keys_kept", "why=%s", log_safe(buf_span(&why)));
+        log_error("fabric.keys_kept", "why=\"%s\"", buf_text(&why));
     } else {
         stats_set(&self->stats.keys, changes.count);
         size_t links = changes.revoked ? node_recheck(node, roles_now, self->keys, now_us) : 0;

@@ -16,7 +16,8 @@ TOOL = 4
 
 
 class FabricNode:
-    def __init__(self, relay_address, id_=None, cluster="heddle"):
+    def __init__(self, relay_address, id_=None, cluster="heddle", keys=None):
+        """`keys`: its public key, its secret key and the relays' public key, where the fabric has keys."""
         host, _, port = relay_address.rpartition(":")
         self.id = int.from_bytes(os.urandom(8), "big") >> 1 if id_ is None else id_
         self.cluster = cluster
@@ -28,6 +29,8 @@ class FabricNode:
         for socket in (self.out, self.into):
             socket.linger = 0
             socket.rcvtimeo = int(PATIENCE * 1000)
+            if keys:
+                socket.curve_publickey, socket.curve_secretkey, socket.curve_serverkey = keys
         self.into.subscribe(self.address(self.id))
         self.out.connect(relay_address)
         self.into.connect(f"{host}:{int(port) + 1}")
