@@ -45,6 +45,19 @@ static bool is_outdated(const routes_t *self, const view_t *view)
     return false;
 }
 
+/* Have so many of its members gone on in another lineage that the others are no majority? Then it has ended, whoever
+ * still tells it: one that has crashed tells nothing else until its link is given up. */
+static bool has_ended(const routes_t *self, const view_t *view)
+{
+    size_t left = 0;
+    LIST_EACH (node, &self->relays) {
+        const linked_relay_t *relay = LIST_ITEM(node, linked_relay_t, node);
+        bool elsewhere = relay->told.number && relay->told.lineage != view->lineage;
+        left += elsewhere && view_find(view, link_peer(relay->link));
+    }
+    return (view->count - left) * 2 <= view->count;
+}
+
 /* "Greater" orders lineages only: an outdated view may have more members than its own successor. */
 static const view_t *greatest(const routes_t *self)
 {
@@ -52,7 +65,7 @@ static const view_t *greatest(const routes_t *self)
     const view_t *best = &none;
     LIST_EACH (node, &self->relays) {
         const view_t *told = &LIST_ITEM(node, linked_relay_t, node)->told;
-        if (told->number == 0 || is_outdated(self, told))
+        if (told->number == 0 || is_outdated(self, told) || has_ended(self, told))
             continue;
         if (best->number == 0 || (told->lineage != best->lineage && view_is_greater(told, best)))
             best = told;

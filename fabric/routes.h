@@ -5,7 +5,7 @@
  * Life:   routes_init -> routes_up | routes_told | routes_down -> routes_fini
  *
  * The view in use is the greatest one that a linked relay told: of one lineage the newest, of several lineages the one that
- * takes the others in. The way to a channel is the relay of that view with the highest weight among those that are
+ * takes the others in; one that a majority has left does not count. The way to a channel is the relay of that view with the highest weight among those that are
  * linked: that is the owner, if it is linked at all, and otherwise one that forwards. Where no linked relay is a member of
  * the view, or none told one (an older relay, or one that is always alone), each one will do.
  */

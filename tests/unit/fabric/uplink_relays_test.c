@@ -298,6 +298,31 @@ static void of_several_lineages_the_greater_one_counts(void **state)
     assert_int_equal(world.edge.moved, 2);
 }
 
+static void a_view_that_has_lost_its_majority_is_over_whoever_still_tells_it(void **state)
+{
+    (void)state;
+    const view_t two = view_of(1, 3, 3);
+    tell(0, two);
+    tell(1, two);
+    tell(0, view_of(2, 1, 1)); /* alone, though relay-2, which has crashed, says that there are two */
+    for (unsigned i = 0; i < 20; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "c%u", i);
+        assert_int_equal(route(name), id_of(0));
+    }
+}
+
+static void one_of_three_that_has_left_does_not_end_their_view(void **state)
+{
+    (void)state;
+    const view_t all = view_of(1, 3, 7);
+    for (unsigned i = 0; i < RELAYS; i++)
+        tell(i, all);
+    tell(2, view_of(2, 1, 4));
+    assert_int_equal(route(channel_owned_by(&all, id_of(0))), id_of(0));
+    assert_int_equal(route(channel_owned_by(&all, id_of(1))), id_of(1));
+}
+
 static void a_view_goes_with_the_link_that_told_it(void **state)
 {
     (void)state;
@@ -491,6 +516,8 @@ int main(void)
         TEST(without_a_member_any_relay_will_do),
         TEST(of_one_lineage_the_newest_view_counts_whoever_tells_it),
         TEST(of_several_lineages_the_greater_one_counts),
+        TEST(a_view_that_has_lost_its_majority_is_over_whoever_still_tells_it),
+        TEST(one_of_three_that_has_left_does_not_end_their_view),
         TEST(a_view_goes_with_the_link_that_told_it),
         TEST(a_greeting_tells_the_view),
         TEST(a_view_that_nobody_can_read_changes_nothing),
