@@ -142,7 +142,8 @@ class Switch(Namespace):
     def plug(self, host, prefix):
         if len(host.name) > LONGEST_NAME:
             raise HostError(f"{host.name}: more than {LONGEST_NAME} letters")
-        self.run("ip", "link", "add", "name", host.name, "type", "veth", "peer", "name", "eth", "netns", host.keeper.pid)
+        self.run("ip", "link", "add", "name", host.name, "type", "veth",
+                 "peer", "name", "eth", "netns", host.keeper.pid)
         self.run("ip", "link", "set", "dev", host.name, "master", "switch", "up")
         host.run("ip", "address", "add", f"{host.address}/{prefix}", "dev", "eth")
         host.run("ip", "link", "set", "dev", "eth", "up")

@@ -4,7 +4,7 @@
 
 SYNOPSIS
     scripts/chaos [--minutes N] [--seed S] [--relays R] [--edges E] [--channels N] [--subscribers N] [--rate N]
-                  [--only KIND]... [--folder FOLDER] [--schedule]
+                  [--only KIND]... [--at-least N] [--folder FOLDER] [--schedule]
 
 DESCRIPTION
     Relays, edges and clients are started on hosts of their own: network namespaces on a switch. While publishers
@@ -24,6 +24,7 @@ OPTIONS
     --subscribers N    subscribers; a quarter of them is raw (default: 2000)
     --rate N           publications a second, half of them through the HTTP API (default: 2000)
     --only KIND        this kind of fault only; may be given several times
+    --at-least N       so many faults have to have been, else the run doesn't count (default: 1)
     --folder FOLDER    a new folder for records and logs (default: one in build/chaos)
     --schedule         prints what would be done, and ends
 
@@ -202,6 +203,9 @@ def run(options):
         return BROKEN
     tell(options, done, findings)
     print(f"records and logs: {options.folder}")
+    if len(done) < options.at_least:
+        print(f"too few faults: {options.at_least} were wanted")
+        return BROKEN
     return BROKEN if findings.broken else KEPT
 
 
@@ -213,6 +217,7 @@ def read_options():
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--only", action="append", choices=names, metavar="KIND", help=", ".join(names))
+    parser.add_argument("--at-least", type=int, default=1)
     parser.add_argument("--folder", type=pathlib.Path)
     for name, number in (("relays", 1), ("edges", 3), ("channels", 500), ("subscribers", 2000), ("rate", 2000)):
         parser.add_argument(f"--{name}", type=int, default=number)

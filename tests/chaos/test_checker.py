@@ -61,7 +61,9 @@ def test_an_edge_that_has_not_heard_of_the_new_epoch_is_no_defect(tmp_path):
                 assert not findings.broken, "\n".join(findings.report())
                 found += 1
                 break
-    assert found >= 5
+        if found == PLACES:
+            return
+    raise AssertionError(f"only {found} runs have a place for it")
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=str)
