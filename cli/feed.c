@@ -26,7 +26,7 @@ static size_t index_of(const fabric_feed_t *feed, span_t channel)
 static void subscribe(const fabric_feed_t *feed, cli_tool_t *tool, size_t at)
 {
     (void)uplink_subscribe(cli_tool_uplink(tool), span_str(feed->options->channels[at]), feed->positions[at],
-                           cli_tool_now(tool));
+                           0, cli_tool_now(tool));
 }
 
 static void found(void *context, cli_tool_t *tool)

@@ -386,11 +386,16 @@ void edge_hub_presence(edge_hub_t *self, const link_t *relay, const envelope_joi
 /* --- answers --- */
 
 /* Is this the answer to the last SUB, or news of a subscription that is on? Anything else answers a SUB that
- * was taken back meanwhile. */
-static bool take_answer(edge_channel_t *channel)
+ * was taken back meanwhile. Without a number answers are counted. */
+static bool take_answer(edge_channel_t *channel, uint64_t request)
 {
     if (channel->unanswered)
         channel->unanswered--;
+    if (request) {
+        if (request == channel->request)
+            channel->unanswered = 0; /* what was not answered before never will be */
+        return request == channel->request && channel->state_now != CHANNEL_UNSYNCED;
+    }
     return channel->unanswered == 0 && channel->state_now != CHANNEL_UNSYNCED;
 }
 
@@ -411,7 +416,7 @@ void edge_hub_subscribed(edge_hub_t *self, const link_t *relay, const envelope_s
     position_t since;
     if (!channel)
         return;
-    if (!take_answer(channel)) {
+    if (!take_answer(channel, answer->request)) {
         edge_hub_settle(self, channel);
         return;
     }
@@ -445,7 +450,7 @@ void edge_hub_not_subscribed(edge_hub_t *self, const link_t *relay, const envelo
     edge_channel_t *channel = find_channel_of(self, relay, answer->channel);
     if (!channel)
         return;
-    if (!take_answer(channel)) {
+    if (!take_answer(channel, answer->request)) {
         edge_hub_settle(self, channel);
         return;
     }

@@ -17,6 +17,7 @@ struct edge_channel {
     uint32_t count;                      /* slots in use */
     uint32_t capacity;
     uint32_t unanswered; /* SUBs whose SUB_OK or SUB_NO has not come */
+    uint32_t request;    /* the number of the last one */
     uint32_t held;       /* walks under way, and callbacks about it: it must not be freed */
     position_t position; /* of the last message passed on; unknown until the first SUB_OK */
     uint64_t via;        /* id of the relay that the last SUB went to */
@@ -30,16 +31,17 @@ struct edge_hub {
     edge_worker_t *worker; /* borrowed */
     uplink_t *uplink;      /* borrowed */
     table_t channels;
-    list_t work;          /* of edge_channel_t, through `work` */
-    list_t refused;       /* of edge_channel_t, through `work`: "not now" is what the relay said */
-    uint64_t retry_us;    /* when those are to be tried again */
-    list_t waiting;       /* of edge_subscription_t, through `waiting`; who asked first is first */
-    list_t joining;       /* of edge_subscription_t, through `joining` */
-    list_t asking;        /* of struct edge_recovering: questions still to be asked */
-    unsigned asked;       /* questions that are not answered yet */
-    uint64_t ask_from_us; /* not before */
-    list_t leaves;        /* LEAVEs that did not fit; hub_upstream owns them */
-    size_t subscriptions; /* of all channels */
+    list_t work;           /* of edge_channel_t, through `work` */
+    list_t refused;        /* of edge_channel_t, through `work`: "not now" is what the relay said */
+    uint64_t retry_us;     /* when those are to be tried again */
+    list_t waiting;        /* of edge_subscription_t, through `waiting`; who asked first is first */
+    list_t joining;        /* of edge_subscription_t, through `joining` */
+    list_t asking;         /* of struct edge_recovering: questions still to be asked */
+    unsigned asked;        /* questions that are not answered yet */
+    uint64_t ask_from_us;  /* not before */
+    list_t leaves;         /* LEAVEs that did not fit; hub_upstream owns them */
+    uint32_t last_request; /* of all SUBs */
+    size_t subscriptions;  /* of all channels */
 };
 
 /* The only writer of state_now. */

@@ -265,13 +265,14 @@ static int subscribe_upstream(edge_hub_t *self, edge_channel_t *channel, hub_tur
     uint64_t relay = edge_hub_room_for(self, turn, name);
     if (!relay)
         return ERR_FULL;
-    int err = uplink_subscribe(self->uplink, name, channel->position, turn->now_us);
+    int err = uplink_subscribe(self->uplink, name, channel->position, self->last_request + 1, turn->now_us);
     if (err)
         return edge_hub_note_room(turn, relay, err);
     edge_channel_go(channel, CHANNEL_SUBSCRIBING);
     if (channel->via != relay)
         channel->unanswered = 0; /* what another one still answers does not count */
     channel->via = relay;
+    channel->request = ++self->last_request;
     channel->unanswered++;
     return OK;
 }

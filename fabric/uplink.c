@@ -554,9 +554,9 @@ static int send_to_owner(uplink_t *self, span_t channel, const envelope_t *envel
     return relay ? link_send(relay, envelope, now_us) : ERR_UNAVAILABLE;
 }
 
-int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t now_us)
+int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t request, uint64_t now_us)
 {
-    envelope_t sub = {.kind = KIND_SUB, .sub = {channel, position_epoch(&from), from.offset, 0}};
+    envelope_t sub = {.kind = KIND_SUB, .sub = {channel, position_epoch(&from), from.offset, 0, request}};
     return send_to_owner(self, channel, &sub, now_us);
 }
 

@@ -89,7 +89,7 @@ uint64_t uplink_moved_from(const uplink_t *self, span_t channel);
 const namespaces_t *uplink_namespaces(const uplink_t *self);
 
 /* ERR_UNAVAILABLE: no relay; ERR_FULL: not now. `from` may be unknown (a zero position). */
-int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t now_us);
+int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t request, uint64_t now_us);
 
 /* Of the relay that was asked. ERR_UNAVAILABLE: it is gone, or no way to any channel, and has forgotten it. */
 int uplink_unsubscribe(uplink_t *self, uint64_t relay, span_t channel, uint64_t now_us);

@@ -75,12 +75,14 @@
 #define RESET_FIELDS(F)  F(UINT, code, 0)
 #define BYE_FIELDS(F)    F(TEXT, reason, REASON_MAX)
 
-#define SUB_FIELDS(F) \
-    F(NAME, channel, CHANNEL_NAME_MAX) F(TEXT, epoch, EPOCH_SIZE) F(UINT, offset, 0) F(UINT, hops, 0)
+#define SUB_FIELDS(F)                  \
+    F(NAME, channel, CHANNEL_NAME_MAX) \
+    F(TEXT, epoch, EPOCH_SIZE) F(UINT, offset, 0) F(UINT, hops, 0) F(UINT, request, 0)
 #define SUB_OK_FIELDS(F)               \
     F(NAME, channel, CHANNEL_NAME_MAX) \
-    F(TEXT, epoch, EPOCH_SIZE) F(UINT, offset, 0) F(UINT, since, 0) F(UINT, recovered, 0)
-#define SUB_NO_FIELDS(F) F(NAME, channel, CHANNEL_NAME_MAX) F(UINT, code, 0)
+    F(TEXT, epoch, EPOCH_SIZE)         \
+    F(UINT, offset, 0) F(UINT, since, 0) F(UINT, recovered, 0) F(UINT, request, 0)
+#define SUB_NO_FIELDS(F) F(NAME, channel, CHANNEL_NAME_MAX) F(UINT, code, 0) F(UINT, request, 0)
 #define UNSUB_FIELDS(F)  F(NAME, channel, CHANNEL_NAME_MAX)
 #define PUB_FIELDS(F)                  \
     F(UINT, node, 0)                   \

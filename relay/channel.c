@@ -138,7 +138,7 @@ static void send_missed(relay_channel_t *self, relay_context_t *context, relay_p
 }
 
 void relay_channel_subscribe(relay_channel_t *self, relay_context_t *context, relay_peer_slot_t peer,
-                             position_t from, uint64_t now_us)
+                             position_t from, uint64_t request, uint64_t now_us)
 {
     relay_history_trim(&self->history, &context->store, self->options, now_us);
     position_t top = relay_channel_position(self);
@@ -148,7 +148,7 @@ void relay_channel_subscribe(relay_channel_t *self, relay_context_t *context, re
     context->unrecovered += position_known(from) && !recovered;
     envelope_t answer = {.kind = KIND_SUB_OK,
                          .sub_ok = {relay_channel_name(self), position_epoch(&top), top.offset,
-                                    recovered ? from.offset : top.offset, recovered}};
+                                    recovered ? from.offset : top.offset, recovered, request}};
     add_slot(self, peer);
     touch(self, now_us);
     buf_clear(&context->scratch);

@@ -58,9 +58,9 @@ void relay_channel_set_place(relay_channel_t *self, uint32_t place);
 relay_standing_t *relay_channel_standing(relay_channel_t *self);
 
 /* Subscribes the peer and sends it SUB_OK, and what it has missed since `from` (unknown: nothing) if
- * all of that is still here. Idempotent. */
+ * all of that is still here. `request` is the peer's own number of what it asks, and stands in the answer. Idempotent. */
 void relay_channel_subscribe(relay_channel_t *self, relay_context_t *context, relay_peer_slot_t peer,
-                             position_t from, uint64_t now_us);
+                             position_t from, uint64_t request, uint64_t now_us);
 void relay_channel_unsubscribe(relay_channel_t *self, relay_peer_slot_t peer, uint64_t now_us);
 
 /* Gives the publication the next place, behind those that wait. The encoded MSG is in context->scratch. `wall_us` goes

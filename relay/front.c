@@ -69,7 +69,8 @@ void relay_front_reply(relay_front_t *self, relay_peer_slot_t to, const envelope
 void relay_front_refuse(relay_front_t *self, const relay_wish_t *wish, int err, uint64_t now_us)
 {
     const envelope_t *envelope = wish->envelope;
-    envelope_t no = {.kind = KIND_SUB_NO, .sub_no = {envelope->sub.channel, (uint64_t)-err}};
+    envelope_t no = {.kind = KIND_SUB_NO,
+                     .sub_no = {envelope->sub.channel, (uint64_t)-err, envelope->sub.request}};
     switch (envelope->kind) {
     case KIND_SUB: break;
     case KIND_PUB:
@@ -95,7 +96,7 @@ static void serve_sub(relay_front_t *self, const relay_wish_t *wish, relay_chann
     if (err)
         relay_front_refuse(self, wish, err, now_us);
     else
-        relay_channel_subscribe(channel, &self->context, wish->from, from, now_us);
+        relay_channel_subscribe(channel, &self->context, wish->from, from, sub->request, now_us);
 }
 
 /* --- publications --- */

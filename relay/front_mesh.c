@@ -247,8 +247,23 @@ static void take_forward(relay_front_t *self, link_t *link, const envelope_forwa
     relay_front_take(self, &wish, now_us);
 }
 
-static void take_back(relay_front_t *self, const envelope_back_t *back, uint64_t now_us)
+/* What a relay says of a channel that it owns no more is late: the node has been told to ask another one. */
+static bool is_late(const relay_front_t *self, const link_t *from, span_t bytes)
 {
+    envelope_t envelope;
+    if (envelope_decode(&bytes, &envelope))
+        return true;
+    span_t channel = envelope.kind == KIND_MSG      ? envelope.msg.channel
+                     : envelope.kind == KIND_SUB_OK ? envelope.sub_ok.channel
+                     : envelope.kind == KIND_SUB_NO ? envelope.sub_no.channel
+                                                    : (span_t){0};
+    return channel.size && view_ranks(&self->tenures.view, channel).owner != link_peer(from);
+}
+
+static void take_back(relay_front_t *self, const link_t *from, const envelope_back_t *back, uint64_t now_us)
+{
+    if (is_late(self, from, back->envelope))
+        return;
     link_t *link = node_find_link(self->node, back->node);
     if (link && link_is_up(link) && link_peer_role(link) != ROLE_RELAY)
         (void)relay_peers_send(&self->context.peers, relay_peers_slot(link), back->envelope, now_us);
@@ -320,7 +335,7 @@ bool relay_front_take_from_relay(relay_front_t *self, link_t *link, const envelo
     case KIND_COPY: relay_handover_take_copy(&self->handover, link, &envelope->copy, now_us); return true;
     case KIND_COPIED: relay_copies_kept(&self->copies, link, &envelope->copied, now_us); return true;
     case KIND_FORWARD: take_forward(self, link, &envelope->forward, now_us); return true;
-    case KIND_BACK: take_back(self, &envelope->back, now_us); return true;
+    case KIND_BACK: take_back(self, link, &envelope->back, now_us); return true;
     case KIND_GONE: take_gone(self, link, envelope->gone.node, now_us); return true;
     default: return false;
     }

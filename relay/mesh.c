@@ -611,11 +611,21 @@ static bool loses_members(const relay_mesh_t *self)
     return false;
 }
 
+/* Somebody is linked and has not said yet what it is: that comes at once, or the link goes. */
+static bool awaits_meet(const relay_mesh_t *self)
+{
+    for (size_t i = 0; i < VIEW_MEMBERS_MAX; i++) {
+        if (self->meetings[i].link && !self->meetings[i].met)
+            return true;
+    }
+    return false;
+}
+
 /* When it is this relay's turn to propose what is wanted; UINT64_MAX: there is nothing to propose. */
 static uint64_t proposal_due(const relay_mesh_t *self)
 {
     bool changes = self->torn || !same_members(&self->wanted, &self->view);
-    if (self->wanted.count == 0 || (!changes && !relay_mesh_voted(self)))
+    if (self->wanted.count == 0 || awaits_meet(self) || (!changes && !relay_mesh_voted(self)))
         return UINT64_MAX;
     uint64_t delay = PLACE_DELAY_US * place_in(&self->wanted, own_id(self));
     if (!changes)

@@ -107,7 +107,8 @@ static void judge_leaving(relay_tenures_t *self, relay_channel_t *channel, const
     relay_standing_t *standing = relay_channel_standing(channel);
     if (!goes_on || standing->tenure == RELAY_STRAY) {
         relay_channel_renew(channel, self->context, random_next(&self->random));
-        relay_channel_let_listeners_go(channel); /* the lineage is new, so all of them subscribe again, and are told */
+        relay_channel_let_listeners_go(
+            channel); /* the lineage is new, so all of them subscribe again, and are told */
     }
     become(standing, RELAY_OWNED, &step->to);
     standing->copied = standing->foreign = standing->renewed = false;

@@ -26,12 +26,11 @@ static void ask_for(virtual_edge_t *self, virtual_subscription_t *subscription)
 {
     const link_t *relay = uplink_route(self->uplink, span_str(subscription->channel));
     if (subscription->state != SUBSCRIPTION_WAITS || !relay ||
-        uplink_subscribe(self->uplink, span_str(subscription->channel), subscription->position, now_of(self)))
+        uplink_subscribe(self->uplink, span_str(subscription->channel), subscription->position,
+                         subscription->request + 1, now_of(self)))
         return;
-    if (subscription->via != link_peer(relay))
-        subscription->unanswered = 0;
     subscription->via = link_peer(relay);
-    subscription->unanswered++;
+    subscription->request++;
     subscription->state = SUBSCRIPTION_ASKED;
 }
 
@@ -49,8 +48,6 @@ static void found(void *context, link_t *relay)
         virtual_subscription_t *subscription = &self->subscriptions[i];
         if (uplink_route(self->uplink, span_str(subscription->channel)) != relay)
             continue;
-        if (subscription->via == link_peer(relay))
-            subscription->unanswered = 0;
         subscription->state = SUBSCRIPTION_WAITS;
     }
     ask_for_all(self);
@@ -62,10 +59,8 @@ static void lost(void *context, link_t *relay)
     self->lost++;
     for (size_t i = 0; i < self->subscription_count; i++) {
         virtual_subscription_t *subscription = &self->subscriptions[i];
-        if (subscription->via != link_peer(relay))
-            continue;
-        subscription->unanswered = 0;
-        subscription->state = SUBSCRIPTION_WAITS;
+        if (subscription->via == link_peer(relay))
+            subscription->state = SUBSCRIPTION_WAITS;
     }
 }
 
@@ -83,13 +78,10 @@ static void moved(void *context)
 }
 
 /* Is that what the subscription waits for? Else it answers one that was given up meanwhile. */
-static bool take_answer(virtual_subscription_t *subscription, const link_t *relay)
+static bool is_answer(const virtual_subscription_t *subscription, const link_t *relay, uint64_t request)
 {
-    if (link_peer(relay) != subscription->via)
-        return false;
-    if (subscription->unanswered)
-        subscription->unanswered--;
-    return subscription->unanswered == 0 && subscription->state != SUBSCRIPTION_WAITS;
+    return link_peer(relay) == subscription->via && request == subscription->request &&
+           subscription->state != SUBSCRIPTION_WAITS;
 }
 
 static void message(void *context, link_t *relay, const envelope_msg_t *message)
@@ -119,7 +111,7 @@ static void subscribed(void *context, link_t *relay, const envelope_sub_ok_t *an
 {
     virtual_edge_t *self = context;
     virtual_subscription_t *subscription = find(self, answer->channel);
-    if (!subscription || !take_answer(subscription, relay))
+    if (!subscription || !is_answer(subscription, relay, answer->request))
         return;
     position_t since = {.offset = answer->since};
     int err = position_set_epoch(&since, answer->epoch);
@@ -140,7 +132,7 @@ static void not_subscribed(void *context, link_t *relay, const envelope_sub_no_t
 {
     virtual_edge_t *self = context;
     virtual_subscription_t *subscription = find(self, answer->channel);
-    if (!subscription || !take_answer(subscription, relay))
+    if (!subscription || !is_answer(subscription, relay, answer->request))
         return;
     subscription->state = uplink_is_not_now(answer->code) ? SUBSCRIPTION_WAITS : SUBSCRIPTION_ON;
     subscription->refusals++;

@@ -21,7 +21,7 @@ typedef struct virtual_subscription {
     char channel[32];
     virtual_subscribed_t state;
     uint64_t via;        /* the relay that was asked last; what others say of the channel is late */
-    unsigned unanswered; /* SUBs that it has not answered */
+    uint64_t request;    /* the number of the last SUB */
     position_t position; /* of the newest message, or as the relay said when what came before was lost */
     unsigned answers;    /* SUB_OK */
     unsigned recovered;  /* ... with all that was missed */

@@ -119,7 +119,8 @@ static void deliver(virtual_fabric_t *self, span_t message)
 static void turn(virtual_port_t *self, uint64_t now_us)
 {
     for (size_t i = 0; i < self->inbox_count; i++) {
-        node_receive(self->node, NODE_SENDER_ANYONE, span_new(self->inbox[i]->bytes, self->inbox[i]->size), now_us);
+        node_receive(self->node, NODE_SENDER_ANYONE, span_new(self->inbox[i]->bytes, self->inbox[i]->size),
+                     now_us);
         mem_free(self->inbox[i]);
     }
     self->inbox_count = 0;

@@ -105,8 +105,9 @@ link_t *uplink_route(const uplink_t *self, span_t channel)
     return (link_t *)(uintptr_t)&self->relay;
 }
 
-int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t now_us)
+int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t request, uint64_t now_us)
 {
+    (void)request;
     (void)self;
     (void)channel;
     (void)from;

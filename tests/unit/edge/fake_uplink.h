@@ -65,8 +65,9 @@ static int fake_uplink_take(uplink_t *self, span_t channel)
     return OK;
 }
 
-int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t now_us)
+int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t request, uint64_t now_us)
 {
+    (void)request;
     (void)now_us;
     char position[POSITION_TEXT_SIZE];
     int err = fake_uplink_take(self, channel);

@@ -139,8 +139,9 @@ static int say(uplink_t *self, letter_t letter)
     return say_to(way(self), letter);
 }
 
-int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t now_us)
+int uplink_subscribe(uplink_t *self, span_t channel, position_t from, uint64_t request, uint64_t now_us)
 {
+    (void)request;
     (void)now_us;
     side_t *side = way(self);
     int err = say(self, (letter_t){.kind = KIND_SUB, .channel = channel_number(channel), .position = from});

@@ -493,8 +493,9 @@ static void a_publisher_may_publish_from_its_answer(void **state)
 static void a_subscription_needs_a_relay_and_goes_out_when_one_is_found(void **state)
 {
     (void)state;
-    assert_int_equal(uplink_subscribe(world.edge.uplink, SPAN("chat"), (position_t){0}, world.fabric.now_us),
-                     ERR_UNAVAILABLE);
+    assert_int_equal(
+        uplink_subscribe(world.edge.uplink, SPAN("chat"), (position_t){0}, 0, world.fabric.now_us),
+        ERR_UNAVAILABLE);
     assert_null(uplink_route(world.edge.uplink, SPAN("chat")));
     virtual_edge_subscribe(&world.edge, "chat");
     start_relay();
@@ -508,7 +509,8 @@ static void after_a_loss_the_subscriber_is_told_and_asks_from_its_position(void 
     (void)state;
     virtual_edge_subscribe(&world.edge, "chat");
     run(10 * MS);
-    say((envelope_t){.kind = KIND_SUB_OK, .sub_ok = {SPAN("chat"), SPAN(EPOCH), 5, 5, 0}});
+    say((envelope_t){.kind = KIND_SUB_OK,
+                     .sub_ok = {SPAN("chat"), SPAN(EPOCH), 5, 5, 0, world.edge.subscriptions[0].request}});
     say((envelope_t){
         .kind = KIND_MSG,
         .msg = {.channel = SPAN("chat"), .epoch = SPAN(EPOCH), .offset = 6, .payload = SPAN("six")}});

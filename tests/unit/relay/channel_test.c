@@ -58,7 +58,7 @@ static position_t publish(fixture_t *f, const char *text)
 
 static void subscribe(fixture_t *f, int which, position_t from)
 {
-    relay_channel_subscribe(f->channel, &f->context, f->listeners[which].slot, from, NOW);
+    relay_channel_subscribe(f->channel, &f->context, f->listeners[which].slot, from, 0, NOW);
 }
 
 static const char *heard(fixture_t *f, int which)
@@ -124,7 +124,7 @@ static void what_is_too_old_is_not_recovered(void **state)
     fixture_t *f = *state;
     publish(f, "x");
     publish(f, "x");
-    relay_channel_subscribe(f->channel, &f->context, f->listeners[0].slot, at(f, 1), NOW + 30 * SECOND);
+    relay_channel_subscribe(f->channel, &f->context, f->listeners[0].slot, at(f, 1), 0, NOW + 30 * SECOND);
     assert_string_equal(heard(f, 0), "SUB_OK:2:2:0 ");
 }
 
@@ -243,7 +243,7 @@ static relay_channel_t *room_with(fixture_t *f, const channel_options_t *of, int
 {
     relay_channel_t *channel = relay_channel_new(SPAN("room"), of, 7, NOW);
     for (int i = 0; i < listeners; i++) {
-        relay_channel_subscribe(channel, &f->context, f->listeners[i].slot, (position_t){0}, NOW);
+        relay_channel_subscribe(channel, &f->context, f->listeners[i].slot, (position_t){0}, 0, NOW);
         assert_string_equal(heard(f, i), "SUB_OK:0:0:0 ");
     }
     return channel;

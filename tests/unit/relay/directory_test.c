@@ -115,7 +115,7 @@ static void a_sweep_frees_idle_channels_and_keeps_the_others_findable(void **sta
     for (unsigned i = 0; i < LIMIT; i++)
         get(f, numbered(i), NOW);
     for (unsigned i = 0; i < LIMIT; i += 7)
-        relay_channel_subscribe(get(f, numbered(i), NOW), &f->context, f->listener.slot, (position_t){0},
+        relay_channel_subscribe(get(f, numbered(i), NOW), &f->context, f->listener.slot, (position_t){0}, 0,
                                 NOW);
     assert_int_equal(sweep(f, NOW + RELAY_CHANNEL_IDLE_US), 3);
     assert_int_equal(relay_directory_count(f->directory), (LIMIT + 6) / 7);
@@ -148,7 +148,7 @@ static void a_peer_that_dies_within_a_sweep_is_out_of_all_channels_before_its_sl
 {
     fixture_t *f = *state;
     for (unsigned i = 0; i < LIMIT; i++)
-        relay_channel_subscribe(get(f, numbered(i), NOW), &f->context, f->listener.slot, (position_t){0},
+        relay_channel_subscribe(get(f, numbered(i), NOW), &f->context, f->listener.slot, (position_t){0}, 0,
                                 NOW);
     relay_peer_slot_t dead = f->listener.slot;
     assert_true(relay_directory_sweep(f->directory, 1000, NOW));
