@@ -1,152 +1,132 @@
 #include "relay/ballot.h"
 
-#include "base/check.h"
+#include <string.h>
 
-void relay_ballot_init(relay_ballot_t *self, const view_t *voters, uint64_t id)
-{
-    *self = (relay_ballot_t){.self = id, .voters = *voters};
-    self->vote.lineage = self->proposal.lineage = voters->lineage;
-    self->vote.number = self->proposal.number = voters->number + 1;
-}
-
-size_t relay_ballot_majority(size_t voters)
-{
-    return voters / 2 + 1;
-}
-
-size_t relay_ballot_share(const view_t *voters, const view_t *members)
-{
-    size_t share = 0;
-    for (size_t i = 0; i < voters->count; i++)
-        share += view_find(members, voters->members[i].id) != NULL;
-    return share;
-}
-
-static bool is_below(ballot_number_t a, ballot_number_t b)
+static bool is_below(ballot_t a, ballot_t b)
 {
     return a.counter != b.counter ? a.counter < b.counter : a.proposer < b.proposer;
 }
 
-static bool is_number(ballot_number_t number)
+void ballot_box_open(ballot_box_t *self, uint64_t self_id)
 {
-    return number.counter > 0 && number.counter <= BALLOT_COUNTER_MAX;
+    memset(self, 0, sizeof *self);
+    self->self = self_id;
 }
 
-static void hear_of(relay_ballot_t *self, uint64_t counter)
+static void hear(ballot_box_t *self, uint64_t counter)
 {
-    if (counter > self->seen && counter <= BALLOT_COUNTER_MAX)
-        self->seen = counter;
+    if (counter > self->highest)
+        self->highest = counter;
 }
 
-/* Takes the members alone: lineage and number follow from the voters'. */
-static void set_members(view_t *view, const view_t *members)
-{
-    view->count = members->count;
-    memcpy(view->members, members->members, sizeof view->members);
-}
+/* --- voting --- */
 
-/* --- the voter --- */
-
-bool relay_ballot_promise(relay_ballot_t *self, ballot_number_t number)
+bool ballot_box_promise(ballot_box_t *self, ballot_t ballot)
 {
-    if (!is_number(number) || is_below(number, self->promised))
+    hear(self, ballot.counter);
+    if (ballot.counter == 0 || is_below(ballot, self->promised))
         return false;
-    hear_of(self, number.counter);
-    self->promised = number;
+    self->promised = ballot;
     return true;
 }
 
-bool relay_ballot_accept(relay_ballot_t *self, ballot_number_t number, const view_t *members)
+bool ballot_box_cast(ballot_box_t *self, const ballot_vote_t *vote)
 {
-    if (relay_ballot_share(&self->voters, members) < relay_ballot_majority(self->voters.count))
+    if (!ballot_box_promise(self, vote->ballot))
         return false;
-    if (!relay_ballot_promise(self, number))
-        return false;
-    self->voted = number;
-    set_members(&self->vote, members);
+    self->vote = *vote;
     return true;
 }
 
-bool relay_ballot_has_voted(const relay_ballot_t *self)
+ballot_t ballot_box_promised(const ballot_box_t *self)
 {
-    return self->voted.counter > 0;
+    return self->promised;
 }
 
-/* --- the proposer --- */
-
-static bool answer(relay_ballot_t *self, ballot_phase_t phase, uint64_t voter, uint64_t counter)
+const ballot_vote_t *ballot_box_vote(const ballot_box_t *self)
 {
-    const view_member_t *member = view_find(&self->voters, voter);
-    if (self->phase != phase || counter != self->counter || !member)
-        return false;
-    self->answers |= UINT32_C(1) << (member - self->voters.members);
-    return true;
+    return &self->vote;
 }
 
-static ballot_number_t own_number(const relay_ballot_t *self)
+/* --- proposing --- */
+
+ballot_t ballot_box_propose(ballot_box_t *self, const view_t *value)
 {
-    return (ballot_number_t){self->counter, self->self};
+    self->proposal = (ballot_vote_t){.ballot = {self->highest + 1, self->self}, .value = *value};
+    self->adopted = (ballot_t){0};
+    self->promise_count = self->accept_count = 0;
+    self->asked = false;
+    (void)ballot_box_promise(self, self->proposal.ballot);
+    return self->proposal.ballot;
 }
 
-void relay_ballot_start(relay_ballot_t *self)
+static bool is_among(const uint64_t *members, size_t count, uint64_t member)
 {
-    self->counter = ++self->seen;
-    self->phase = BALLOT_PREPARING;
-    self->answers = 0;
-    self->highest = (ballot_number_t){0};
-    if (relay_ballot_promise(self, own_number(self)))
-        relay_ballot_promised(self, self->self, self->counter, self->voted, &self->vote);
-    else
-        relay_ballot_stop(self);
-}
-
-void relay_ballot_promised(relay_ballot_t *self, uint64_t voter, uint64_t counter, ballot_number_t voted,
-                           const view_t *vote)
-{
-    if (!answer(self, BALLOT_PREPARING, voter, counter) || !is_number(voted))
-        return;
-    if (is_below(self->highest, voted)) {
-        self->highest = voted;
-        set_members(&self->proposal, vote);
+    for (size_t i = 0; i < count; i++) {
+        if (members[i] == member)
+            return true;
     }
+    return false;
 }
 
-bool relay_ballot_propose(relay_ballot_t *self, const view_t *wanted)
+size_t ballot_box_count_promise(ballot_box_t *self, uint64_t counter, uint64_t member,
+                                const ballot_vote_t *voted)
 {
-    CHECK(self->phase == BALLOT_PREPARING && relay_ballot_has_majority(self));
-    if (!is_number(self->highest))
-        set_members(&self->proposal, wanted);
-    self->phase = BALLOT_ACCEPTING;
-    self->answers = 0;
-    if (relay_ballot_accept(self, own_number(self), &self->proposal))
-        answer(self, BALLOT_ACCEPTING, self->self, self->counter);
-    else
-        relay_ballot_stop(self);
-    return self->phase == BALLOT_ACCEPTING;
+    if (self->asked || counter == 0 || counter != self->proposal.ballot.counter ||
+        self->promise_count == VIEW_MEMBERS_MAX || is_among(self->promises, self->promise_count, member))
+        return 0;
+    if (is_below(self->adopted, voted->ballot)) {
+        self->adopted = voted->ballot;
+        self->proposal.value = voted->value;
+    }
+    self->promises[self->promise_count++] = member;
+    return self->promise_count;
 }
 
-void relay_ballot_accepted(relay_ballot_t *self, uint64_t voter, uint64_t counter)
+size_t ballot_box_promises(const ballot_box_t *self)
 {
-    answer(self, BALLOT_ACCEPTING, voter, counter);
+    return self->promise_count;
 }
 
-bool relay_ballot_has_majority(const relay_ballot_t *self)
+bool ballot_box_has_asked(const ballot_box_t *self)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < self->voters.count; i++)
-        count += self->answers >> i & 1;
-    return self->phase != BALLOT_IDLE && count >= relay_ballot_majority(self->voters.count);
+    return self->asked;
 }
 
-void relay_ballot_refused(relay_ballot_t *self, uint64_t counter)
+bool ballot_box_has_promised(const ballot_box_t *self, uint64_t member)
 {
-    hear_of(self, counter);
-    if (counter >= self->counter)
-        relay_ballot_stop(self);
+    return is_among(self->promises, self->promise_count, member);
 }
 
-void relay_ballot_stop(relay_ballot_t *self)
+bool ballot_box_has_adopted(const ballot_box_t *self)
 {
-    self->phase = BALLOT_IDLE;
-    self->answers = 0;
+    return self->adopted.counter > 0;
+}
+
+const ballot_vote_t *ballot_box_ask(ballot_box_t *self)
+{
+    self->asked = true;
+    return &self->proposal;
+}
+
+size_t ballot_box_count_accept(ballot_box_t *self, uint64_t member)
+{
+    if (self->proposal.ballot.counter == 0)
+        return 0;
+    if (member == self->self && !ballot_box_cast(self, &self->proposal))
+        return 0;
+    if (self->accept_count < VIEW_MEMBERS_MAX && !is_among(self->accepts, self->accept_count, member))
+        self->accepts[self->accept_count++] = member;
+    return self->accept_count;
+}
+
+void ballot_box_yield(ballot_box_t *self, uint64_t counter)
+{
+    hear(self, counter);
+    self->proposal.ballot = (ballot_t){0};
+}
+
+const ballot_vote_t *ballot_box_proposal(const ballot_box_t *self)
+{
+    return &self->proposal;
 }

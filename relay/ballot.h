@@ -1,88 +1,78 @@
-/* relay/ballot - the vote on one view's successor: single-decree Paxos (Lamport, "Paxos Made Simple", 2001), as one of
- * the voters sees it: its own vote, and the proposal that it makes.
- * Owner:  the mesh embeds one; a new one for each view.
- * Thread: the relay loop. Pure: no links, no clock.
- * Life:   relay_ballot_init -> (promise | accept)* and, to propose, start -> promised* -> propose -> accepted*
+/* relay/ballot - one vote about the successor of a view: single-decree Paxos, both sides of it (Lamport, "Paxos Made
+ * Simple", 2001).
+ * Owner:  relay/mesh embeds one, and opens it anew for each view.
+ * Thread: the relay loop. Pure: who is asked, and what a majority is, is the mesh's business.
  *
- * Two majorities of the same voters share one, who has voted once in each ballot, and tells a later proposer what
- * for. So when a majority has accepted a value no later ballot comes out otherwise.
+ * Votes are kept in memory: a relay that restarts is another member.
  */
 #ifndef HEDDLE_RELAY_BALLOT_H
 #define HEDDLE_RELAY_BALLOT_H
 
 #include "protocol/view.h"
 
-/* Compared by counter, then by proposer, so no two proposers have the same. */
-typedef struct ballot_number {
-    uint64_t counter; /* 0 = none */
-    uint64_t proposer;
-} ballot_number_t;
+/* By counter, then by proposer. Counter 0: none. */
+typedef struct ballot {
+    uint64_t counter, proposer;
+} ballot_t;
 
-/* Above that nobody gets by honest means: a counter grows with each attempt. */
-#define BALLOT_COUNTER_MAX UINT32_MAX
+typedef struct ballot_vote {
+    ballot_t ballot; /* none: no vote was cast */
+    view_t value;
+} ballot_vote_t;
 
-typedef enum ballot_phase { BALLOT_IDLE, BALLOT_PREPARING, BALLOT_ACCEPTING } ballot_phase_t;
+typedef struct ballot_box {
+    uint64_t self;     /* this member's id */
+    ballot_t promised; /* nothing below is voted for */
+    ballot_vote_t vote;
+    ballot_vote_t proposal;              /* this member's own; ballot none = it has none */
+    ballot_t adopted;                    /* of the highest vote that promises told of */
+    uint64_t promises[VIEW_MEMBERS_MAX]; /* who promised */
+    uint64_t accepts[VIEW_MEMBERS_MAX];  /* who voted for it */
+    size_t promise_count, accept_count;
+    bool asked;       /* for votes: its value stays */
+    uint64_t highest; /* counter that was heard of */
+} ballot_box_t;
 
-typedef struct relay_ballot {
-    uint64_t self; /* a voter's id */
-    view_t voters;
+void ballot_box_open(ballot_box_t *self, uint64_t self_id);
 
-    /* The voter. */
-    ballot_number_t promised; /* nothing below that is accepted */
-    ballot_number_t voted;    /* the last one accepted */
-    view_t vote;              /* ... and for which members; lineage and number are the successor's */
+/* --- voting --- */
 
-    /* The proposer. */
-    ballot_phase_t phase;
-    uint64_t counter;        /* of its ballot */
-    uint64_t seen;           /* the highest counter anywhere */
-    uint32_t answers;        /* bit i: voters.members[i] has answered in this phase */
-    ballot_number_t highest; /* among the votes that the promises told */
-    view_t proposal;         /* what that vote was for; while ACCEPTING, what is proposed */
-} relay_ballot_t;
+/* Promises to vote for nothing below; false: something higher was promised. */
+bool ballot_box_promise(ballot_box_t *self, ballot_t ballot);
 
-_Static_assert(VIEW_MEMBERS_MAX <= 32, "a bit for each voter");
+/* Votes; false: something higher was promised. */
+bool ballot_box_cast(ballot_box_t *self, const ballot_vote_t *vote);
 
-void relay_ballot_init(relay_ballot_t *self, const view_t *voters, uint64_t id);
+ballot_t ballot_box_promised(const ballot_box_t *self);
+const ballot_vote_t *ballot_box_vote(const ballot_box_t *self);
 
-/* How many of so many are a majority. */
-size_t relay_ballot_majority(size_t voters);
+/* --- proposing --- */
 
-/* How many of the voters are among these members? */
-size_t relay_ballot_share(const view_t *voters, const view_t *members);
+/* Begins a proposal above all ballots that were heard of, with this member's own promise. */
+ballot_t ballot_box_propose(ballot_box_t *self, const view_t *value);
 
-/* --- the voter --- */
+/* A member has promised, and told what it voted for before: the highest such value takes the place of one's own. How many have
+ * promised; 0 if that is not the proposal that is on, or that member is counted already. */
+size_t ballot_box_count_promise(ballot_box_t *self, uint64_t counter, uint64_t member,
+                                const ballot_vote_t *voted);
 
-/* PREPARE: no vote below this number any more. False: a higher one is promised (or this is none). */
-bool relay_ballot_promise(relay_ballot_t *self, ballot_number_t number);
+size_t ballot_box_promises(const ballot_box_t *self); /* how many have promised */
+bool ballot_box_has_asked(const ballot_box_t *self);
+bool ballot_box_has_promised(const ballot_box_t *self, uint64_t member);
 
-/* ACCEPT: votes for these members. False: a higher number is promised, or no majority of the voters is among them. */
-bool relay_ballot_accept(relay_ballot_t *self, ballot_number_t number, const view_t *members);
+/* Is the value another proposer's, which may have been decided already? */
+bool ballot_box_has_adopted(const ballot_box_t *self);
 
-bool relay_ballot_has_voted(const relay_ballot_t *self);
+/* A majority has promised: votes are asked for, and the value stays what it is. */
+const ballot_vote_t *ballot_box_ask(ballot_box_t *self);
 
-/* --- the proposer --- */
+/* A member has voted for the proposal; one's own call casts one's own vote. How many have; 0 if nothing is proposed, or
+ * one's own promise forbids it. */
+size_t ballot_box_count_accept(ballot_box_t *self, uint64_t member);
 
-/* Begins a ballot above all that it has heard of, and promises it to itself. */
-void relay_ballot_start(relay_ballot_t *self);
+/* Gives the proposal up; the next one will be above that counter. */
+void ballot_box_yield(ballot_box_t *self, uint64_t counter);
 
-/* A voter's promise for ballot `counter`, and its vote before. Votes of other ballots and of no voter count nothing. */
-void relay_ballot_promised(relay_ballot_t *self, uint64_t voter, uint64_t counter, ballot_number_t voted,
-                           const view_t *vote);
-
-/* Goes on with what may be decided already, else with `wanted`: self->proposal. Votes for it. False: it has promised
- * a higher ballot meanwhile, and is IDLE. For a ballot that is PREPARING and has its majority. */
-bool relay_ballot_propose(relay_ballot_t *self, const view_t *wanted);
-
-void relay_ballot_accepted(relay_ballot_t *self, uint64_t voter, uint64_t counter);
-
-/* A majority has answered in this phase. */
-bool relay_ballot_has_majority(const relay_ballot_t *self);
-
-/* Some voter has promised `counter`; a ballot of ours below it has failed. */
-void relay_ballot_refused(relay_ballot_t *self, uint64_t counter);
-
-/* Gives the ballot up. What was voted for may still be decided by another one. */
-void relay_ballot_stop(relay_ballot_t *self);
+const ballot_vote_t *ballot_box_proposal(const ballot_box_t *self);
 
 #endif
