@@ -54,16 +54,15 @@ int relay_admission_open(relay_admission_t *self, const relay_fabric_config_t *c
                          buf_t *why)
 {
     *self = (relay_admission_t){.config = config};
+    stats_register(rows, sizeof rows / sizeof rows[0], &self->stats);
+    stats_set(&self->stats.reload_good, 1);
     int err = load(self, why);
     if (err || !self->keys)
         return err;
     err = gate_open(&self->gate, loop, self->keys);
-    if (err) {
+    if (err)
         buf_append_str(why, "the gate for keys cannot be opened");
-        return err;
-    }
-    stats_register(rows, sizeof rows / sizeof rows[0], &self->stats);
-    return OK;
+    return err;
 }
 
 void relay_admission_close(relay_admission_t *self)
@@ -74,8 +73,9 @@ void relay_admission_close(relay_admission_t *self)
 
 void relay_admission_fini(relay_admission_t *self)
 {
-    if (self->gate)
-        stats_unregister(&self->stats);
+    if (!self->config)
+        return;
+    stats_unregister(&self->stats);
     gate_destroy(&self->gate);
     key_list_destroy(&self->keys);
     curve_fini(&self->curve);

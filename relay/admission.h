@@ -32,7 +32,7 @@ typedef struct relay_admission {
 /* Are the settings and all files good? ERR_* with a sentence in `why`. */
 int relay_admission_check(const relay_fabric_config_t *config, buf_t *why);
 
-/* To be given to fini whatever happens. */
+/* To be given to fini whatever happens; what was never opened is fine there, too. */
 int relay_admission_open(relay_admission_t *self, const relay_fabric_config_t *config, uv_loop_t *loop,
                          buf_t *why);
 void relay_admission_close(relay_admission_t *self);

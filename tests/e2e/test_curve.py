@@ -3,6 +3,7 @@ time."""
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import zmq
 
 from clients import Centrifuge, Raw
 from fabric_node import BEAT, HELLO, MSG, PUB, PUB_OK, REFUSE, VERSION, WELCOME, FabricNode
-from heddle_cluster import BUILD, PATIENCE, Cluster, Edge, Relay, free_port_pair, merge, wait_until
+from heddle_cluster import BUILD, PATIENCE, ROOT, Cluster, Edge, Process, Relay, free_port_pair, merge, wait_until
 
 OK, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
 EDGE, RELAY = 1, 2
@@ -405,3 +406,80 @@ def test_keygen_refuses_what_it_does_not_understand(wrong):
 def test_a_tool_with_half_of_its_keys_says_which_is_missing(keys):
     answer = run("heddle", "status", "--to", "tcp://127.0.0.1:7700", "--key", str(keys.secret("tool")))
     assert answer.returncode != OK and "--key is given without --relay-key" in answer.stderr
+
+
+# --- the documentation ---
+
+BLOCK = re.compile(r"^<!-- test: keys(?:, (?P<how>.*?))? -->\n```\w+\n(?P<code>.*?)^```$", re.M | re.S)
+
+
+class Manual:
+    """The commands of docs/operations.md, in a folder that stands for /etc/heddle."""
+
+    def __init__(self, folder, port):
+        self.folder, self.port = folder, port
+
+    def here(self, code):
+        return (code.replace("/etc/heddle", str(self.folder)).replace("0.0.0.0:7700", f"127.0.0.1:{self.port}")
+                .replace("127.0.0.1:7700", f"127.0.0.1:{self.port}"))
+
+    def shell(self, code):
+        answer = subprocess.run(["bash", "-euc", self.here(code)], capture_output=True, text=True, check=False,
+                                timeout=4 * PATIENCE, env={**os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}"})
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout
+
+    def settings(self, program, code):
+        file = self.folder / f"{program}.yaml"
+        file.write_text(self.here(code))
+        answer = run("heddle", "check", "--" + program.removeprefix("heddle-"), str(file))
+        assert answer.returncode == OK, answer.stderr
+        return file
+
+
+class Documented(Process):
+    """A program with settings as they stand in the manual; ports of its own come from the environment."""
+
+    def __init__(self, manual, program, code):
+        super().__init__(program, program, {}, manual.folder)
+        self.file = manual.settings(program, code)
+        own = {"HEDDLE_ADMIN_ADDRESS": "127.0.0.1:0", "HEDDLE_LOG_FORMAT": "json", "HEDDLE_LOG_LEVEL": "debug"}
+        if program == "heddle-edge":
+            own["HEDDLE_LISTEN_ADDRESS"] = "127.0.0.1:0"
+        self.log_file = manual.folder / f"{program}.log"
+        with self.log_file.open("wb") as log:
+            self.process = subprocess.Popen([BUILD / program, "-c", self.file], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, env={**os.environ, **own}, start_new_session=True)
+        fields = self.wait_event(f"{program.removeprefix('heddle-')}.listening")
+        self.admin = f"http://127.0.0.1:{fields['admin']}"
+
+    def is_ready(self):
+        return self.get("/readyz").status == 200
+
+
+def test_the_manual_is_right(tmp_path):
+    """From the first pair to a revoked key, as it stands there."""
+    folder = tmp_path / "heddle"
+    folder.mkdir()
+    manual = Manual(folder, free_port_pair())
+    blocks = [(found["how"] or "", found["code"]) for found in BLOCK.finditer((ROOT / "docs/operations.md").read_text())]
+    assert len(blocks) == 6
+    running = {}
+    try:
+        for how, code in blocks:
+            if how.startswith("heddle-"):
+                running[how] = Documented(manual, how, code)
+            elif how.startswith("prints "):
+                wait_until(running["heddle-edge"].is_ready, "the edge has its relay")
+                assert how.removeprefix("prints ") in manual.shell(code)
+            else:
+                manual.shell(code)
+            if how == "revokes":
+                reload(running["heddle-relay"])
+                wait_until(lambda: not running["heddle-edge"].is_ready(), "its key is gone", patience=5)
+        for process in running.values():
+            assert process.terminate() == 0
+    finally:
+        for process in running.values():
+            if process.is_running():
+                process.kill()
