@@ -51,6 +51,24 @@ int edge_api_text(const json_value_t *object, const char *name, size_t max, buf_
     return !err && out->size - begin > max ? ERR_TOO_BIG : err;
 }
 
+int edge_api_position(const json_value_t *object, const char *name, position_t *out)
+{
+    json_value_t position, value;
+    buf_t epoch = {0};
+    *out = (position_t){0};
+    if (!json_get(object, name, &position) || position.type == JSON_NULL)
+        return OK;
+    int err = json_check_keys(&position);
+    if (!err && json_get(&position, "offset", &value) && value.type != JSON_NULL)
+        err = json_to_u64(&value, &out->offset);
+    if (!err)
+        err = edge_api_text(&position, "epoch", CHANNEL_NAME_MAX, &epoch);
+    if (!err && (position_set_epoch(out, buf_span(&epoch)) != OK || !position_known(*out)))
+        err = ERR_NOT_FOUND;
+    buf_fini(&epoch);
+    return err;
+}
+
 centrifuge_error_t edge_api_check_channel(const edge_worker_t *worker, span_t channel,
                                           const channel_options_t **options)
 {
@@ -167,6 +185,7 @@ static void serve_batch(void *context, http_exchange_t *exchange)
     X(history)        \
     X(history_remove) \
     X(disconnect)     \
+    X(subscribe)      \
     X(unsubscribe)    \
     X(refresh)        \
     X(channels)       \

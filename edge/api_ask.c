@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include "edge/api_inside.h"
-#include "edge/close_code.h"
 #include "protocol/codec.h"
 
 /* --- a question, and its answer as JSON --- */
@@ -99,164 +98,12 @@ void edge_api_presence_stats(edge_api_call_t **call_p, const json_value_t *body)
     ask_presence(call_p, body, QUESTION_PRESENCE_STATS, render_presence_stats);
 }
 
-/* --- clients: disconnect, unsubscribe, refresh --- */
-
 int edge_api_render_nothing(buf_t *out, span_t items, position_t since)
 {
     (void)since;
     (void)items;
     buf_append_str(out, "{}");
     return OK;
-}
-
-/* What a question about clients says; owns its texts. */
-typedef struct client_question {
-    envelope_ask_t ask;
-    buf_t channel, user, client, reason, except;
-} client_question_t;
-
-static void client_question_fini(client_question_t *self)
-{
-    buf_fini(&self->channel);
-    buf_fini(&self->user);
-    buf_fini(&self->client);
-    buf_fini(&self->reason);
-    buf_fini(&self->except);
-}
-
-/* Whose clients: a user, or one client; with both, that client if it is the user's. */
-static int read_whom(const json_value_t *body, client_question_t *out)
-{
-    int err = edge_api_text(body, "user", USER_ID_MAX, &out->user);
-    if (!err)
-        err = edge_api_text(body, "client", CLIENT_ID_MAX, &out->client);
-    if (!err && out->user.size == 0 && out->client.size == 0)
-        err = ERR_NOT_FOUND;
-    out->ask.user = buf_span(&out->user);
-    out->ask.client = buf_span(&out->client);
-    return err;
-}
-
-/* The ids of clients that stay, as a msgpack list. */
-static int read_whitelist(const json_value_t *body, client_question_t *out)
-{
-    json_value_t list, item;
-    if (!json_get(body, "whitelist", &list) || list.type == JSON_NULL)
-        return OK;
-    if (list.type != JSON_ARRAY)
-        return ERR_TYPE;
-    uint32_t count = 0;
-    buf_t id = {0}, ids = {0};
-    int err = OK;
-    json_cursor_t cursor = json_cursor(&list);
-    while (!err && json_next_item(&cursor, &item)) {
-        buf_clear(&id);
-        err = json_to_text(&item, &id);
-        if (!err && (id.size > CLIENT_ID_MAX || ids.size + id.size + 8 > CLIENT_INFO_MAX))
-            err = ERR_TOO_BIG;
-        if (!err)
-            codec_write_text(&ids, buf_span(&id));
-        count++;
-    }
-    codec_write_array(&out->except, count);
-    buf_append_span(&out->except, buf_span(&ids));
-    out->ask.except = buf_span(&out->except);
-    buf_fini(&id);
-    buf_fini(&ids);
-    return err;
-}
-
-/* A reason that is JSON would be read as advice of an older protocol; one over 123 bytes fits into no close
- * frame. */
-static bool is_reason(span_t reason)
-{
-    json_value_t value;
-    return reason.size > 0 && reason.size <= EDGE_CLOSE_REASON_MAX && json_parse(reason, &value) != OK;
-}
-
-/* {"code":4500,"reason":"bye"}; without it, or without one of the two, what the table of codes has. */
-static int read_disconnect(const json_value_t *body, client_question_t *out)
-{
-    json_value_t disconnect, code;
-    uint64_t number = EDGE_CLOSE_FORCE;
-    int err = OK;
-    if (json_get(body, "disconnect", &disconnect) && disconnect.type != JSON_NULL) {
-        err = json_check_keys(&disconnect);
-        if (!err && json_get(&disconnect, "code", &code))
-            err = json_to_u64(&code, &number);
-        if (!err && (number < EDGE_CLOSE_CHOICE_MIN || number > EDGE_CLOSE_CHOICE_MAX))
-            err = ERR_RANGE;
-        if (!err)
-            err = edge_api_text(&disconnect, "reason", REASON_MAX, &out->reason);
-    }
-    if (!err && out->reason.size == 0)
-        buf_append_str(&out->reason, edge_close_reason((unsigned)number));
-    out->ask.code = number;
-    out->ask.reason = buf_span(&out->reason);
-    return !err && !is_reason(out->ask.reason) ? ERR_MALFORMED : err;
-}
-
-void edge_api_disconnect(edge_api_call_t **call_p, const json_value_t *body)
-{
-    client_question_t question = {.ask.question = QUESTION_DISCONNECT};
-    int err = read_whom(body, &question);
-    if (!err)
-        err = read_whitelist(body, &question);
-    if (!err)
-        err = read_disconnect(body, &question);
-    if (err)
-        edge_api_refuse(call_p, CENTRIFUGE_ERROR_BAD_COMMAND);
-    else
-        edge_api_ask(call_p, &question.ask, edge_api_render_nothing);
-    client_question_fini(&question);
-}
-
-void edge_api_unsubscribe(edge_api_call_t **call_p, const json_value_t *body)
-{
-    client_question_t question = {.ask.question = QUESTION_UNSUBSCRIBE};
-    const channel_options_t *options;
-    centrifuge_error_t error = CENTRIFUGE_ERROR_BAD_COMMAND;
-    if (read_whom(body, &question) == OK &&
-        edge_api_text(body, "channel", CHANNEL_NAME_MAX, &question.channel) == OK)
-        error = edge_api_check_channel((*call_p)->worker, buf_span(&question.channel), &options);
-    question.ask.channel = buf_span(&question.channel);
-    if (error)
-        edge_api_refuse(call_p, error);
-    else
-        edge_api_ask(call_p, &question.ask, edge_api_render_nothing);
-    client_question_fini(&question);
-}
-
-/* {"expired":true} ends connections as if their time were over; {"expire_at":SECONDS} is their new end. */
-static int read_end(const json_value_t *body, client_question_t *out)
-{
-    json_value_t value;
-    bool expired = false;
-    int err = OK;
-    if (json_get(body, "expired", &value) && value.type != JSON_NULL)
-        err = json_to_bool(&value, &expired);
-    if (!err && json_get(body, "expire_at", &value) && value.type != JSON_NULL)
-        err = json_to_u64(&value, &out->ask.code);
-    if (!expired)
-        return err;
-    buf_append_str(&out->reason, edge_close_reason(EDGE_CLOSE_EXPIRED));
-    out->ask.question = QUESTION_DISCONNECT;
-    out->ask.code = EDGE_CLOSE_EXPIRED;
-    out->ask.reason = buf_span(&out->reason);
-    return err;
-}
-
-void edge_api_refresh(edge_api_call_t **call_p, const json_value_t *body)
-{
-    client_question_t question = {.ask.question = QUESTION_REFRESH};
-    int err = read_whom(body, &question);
-    if (!err)
-        err = read_end(body, &question);
-    if (err)
-        edge_api_refuse(call_p, CENTRIFUGE_ERROR_BAD_COMMAND);
-    else
-        edge_api_ask(call_p, &question.ask, edge_api_render_nothing);
-    client_question_fini(&question);
 }
 
 /* --- channels: the edges' lists, in which a channel may stand several times, as one --- */

@@ -9,25 +9,6 @@ static int read_whole(const json_value_t *body, const char *name, int64_t absent
     return json_get(body, name, &value) && value.type != JSON_NULL ? json_to_i64(&value, out) : OK;
 }
 
-/* "since": {"offset": 3, "epoch": "aB"}; not known if it is not there. An epoch that is none of ours is ERR_NOT_FOUND. */
-static int read_since(const json_value_t *body, position_t *out)
-{
-    json_value_t since, value;
-    buf_t epoch = {0};
-    *out = (position_t){0};
-    if (!json_get(body, "since", &since) || since.type == JSON_NULL)
-        return OK;
-    int err = json_check_keys(&since);
-    if (!err && json_get(&since, "offset", &value) && value.type != JSON_NULL)
-        err = json_to_u64(&value, &out->offset);
-    if (!err)
-        err = edge_api_text(&since, "epoch", CHANNEL_NAME_MAX, &epoch);
-    if (!err && (position_set_epoch(out, buf_span(&epoch)) != OK || !position_known(*out)))
-        err = ERR_NOT_FOUND;
-    buf_fini(&epoch);
-    return err;
-}
-
 /* What both calls need: a channel whose namespace has history. */
 static centrifuge_error_t read_channel(const edge_worker_t *worker, const json_value_t *body, buf_t *channel)
 {
@@ -49,7 +30,7 @@ static centrifuge_error_t read_history(const json_value_t *body, envelope_ask_t 
     if (!err && json_get(body, "reverse", &reverse) && reverse.type != JSON_NULL)
         err = json_to_bool(&reverse, &backwards);
     if (!err)
-        err = read_since(body, since);
+        err = edge_api_position(body, "since", since);
     if (err == ERR_NOT_FOUND)
         return CENTRIFUGE_ERROR_UNRECOVERABLE;
     if (err || (backwards && position_known(*since) && since->offset == 0))

@@ -2,7 +2,7 @@
  * Thread: the worker's loop.
  *
  * api.c has the routes and the keys, api_publish.c what is published, api_ask.c what is asked of the relays
- * and, through them, of all edges, api_batch.c several calls in one.
+ * and, through them, of all edges, api_clients.c what is done to clients, api_batch.c several calls in one.
  */
 #ifndef HEDDLE_EDGE_API_INSIDE_H
 #define HEDDLE_EDGE_API_INSIDE_H
@@ -43,7 +43,7 @@ void edge_api_batch_answered(struct edge_api_batch *self, size_t place, centrifu
 edge_api_method_fn edge_api_publish, edge_api_broadcast;
 edge_api_method_fn edge_api_presence, edge_api_presence_stats;
 edge_api_method_fn edge_api_history, edge_api_history_remove;
-edge_api_method_fn edge_api_disconnect, edge_api_unsubscribe, edge_api_refresh;
+edge_api_method_fn edge_api_disconnect, edge_api_subscribe, edge_api_unsubscribe, edge_api_refresh;
 edge_api_method_fn edge_api_channels, edge_api_info;
 
 /* POST /api/batch; answers the exchange itself, since its replies stand in no `result`. */
@@ -59,6 +59,9 @@ edge_api_render_fn edge_api_render_nothing; /* {} */
 /* Appends a member that is a text; nothing if it is absent or null. ERR_TYPE, ERR_UTF8, or ERR_TOO_BIG above
  * `max` bytes. */
 int edge_api_text(const json_value_t *object, const char *name, size_t max, buf_t *out);
+
+/* A member {"offset": 3, "epoch": "aB"}; not known if it is not there. An epoch that is none of ours is ERR_NOT_FOUND. */
+int edge_api_position(const json_value_t *object, const char *name, position_t *out);
 
 /* 0 if there may be such a channel; its options in `options`, lent as long as the worker's namespaces stay. */
 centrifuge_error_t edge_api_check_channel(const edge_worker_t *worker, span_t channel,

@@ -99,6 +99,7 @@ void edge_identity_fini(edge_identity_t *self)
 {
     mem_free(self->user);
     mem_free(self->info);
+    mem_free(self->subs);
     *self = (edge_identity_t){0};
 }
 
@@ -145,6 +146,7 @@ int edge_auth_connect(const edge_auth_t *self, span_t token, uint64_t wall_us, e
     if (!err) {
         out->user = claims.user.size ? mem_dup_n((const char *)claims.user.data, claims.user.size) : NULL;
         out->info = dup_json(claims.info);
+        out->subs = dup_json(claims.subs);
         out->expires_us = claims.expires_us;
     }
     token_fini(&claims);

@@ -29,6 +29,7 @@ void edge_auth_destroy(edge_auth_t **self_p);
 typedef struct edge_identity {
     char *user;          /* owned; NULL = anonymous */
     char *info;          /* owned raw JSON; NULL = none */
+    char *subs;          /* owned raw JSON, for edge/token_subs; NULL = none */
     uint64_t expires_us; /* wall clock; 0 = never */
 } edge_identity_t;
 

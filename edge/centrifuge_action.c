@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "edge/centrifuge_subs.h"
 #include "edge/hub.h"
+#include "edge/token_subs.h"
 #include "edge/worker.h"
 
 /* A verdict: 0 = go on, a centrifuge_error_t = answer so, an edge_close_code_t = end the connection. The
@@ -60,11 +62,6 @@ static void answered(void *user, int err, span_t items)
 
 /* --- connect --- */
 
-static uint64_t ping_seconds(const edge_session_t *session)
-{
-    return (session->worker->config->ping.interval + CLOCK_SEC - 1) / CLOCK_SEC;
-}
-
 static int let_in(edge_session_t *session, const centrifuge_command_t *command)
 {
     centrifuge_client_t *client = session->state;
@@ -82,14 +79,7 @@ static int let_in(edge_session_t *session, const centrifuge_command_t *command)
         return OK;
     }
     edge_session_identify(session, &identity);
-    client->phase = CENTRIFUGE_CONNECTED;
-    edge_session_activate(session);
-    char id[EDGE_CLIENT_ID_SIZE + 1];
-    buf_t own = {0};
-    centrifuge_reply_connect(centrifuge_client_begin(session, &own), command->id,
-                             edge_session_id(session, id), ping_seconds(session),
-                             centrifuge_ttl_s(session->identity.expires_us));
-    centrifuge_client_end(session, &own);
+    centrifuge_connect(session, command);
     return OK;
 }
 
@@ -170,15 +160,6 @@ static verdict_t check_subscribe(edge_session_t *session, const centrifuge_comma
 /* Bit of `flag` in a subscribe command. */
 #define MUST_RECOVER 2
 
-/* Not known if its epoch is none of ours. */
-static position_t position_of(const centrifuge_position_t *said)
-{
-    position_t position = {.offset = said->offset};
-    if (position_set_epoch(&position, said->epoch) != OK)
-        return (position_t){0};
-    return position;
-}
-
 static verdict_t hub_verdict(int err)
 {
     return err == ERR_FULL ? CENTRIFUGE_ERROR_LIMIT : centrifuge_error_of(err);
@@ -194,7 +175,7 @@ static int subscribe(edge_session_t *session, const centrifuge_command_t *comman
         refuse(session, command->id, verdict);
         return OK;
     }
-    position_t since = position_of(&command->at);
+    position_t since = centrifuge_position_of(&command->at);
     int err = edge_hub_subscribe(session->worker->hub, session, command->channel, grant.info,
                                  command->recover ? &since : NULL, &subscription);
     if (err && err != ERR_AGAIN) {
@@ -222,7 +203,7 @@ static int unsubscribe(edge_session_t *session, const centrifuge_command_t *comm
     edge_subscription_t *subscription = edge_hub_find(hub, session, command->channel);
     if (subscription) {
         /* It was on for no time at all: every command has its answer, and in order. */
-        if (edge_subscription_waits(subscription))
+        if (edge_subscription_waits(subscription) && !subscription->by_server)
             centrifuge_client_reply(session, subscription->request, CENTRIFUGE_SUBSCRIBE);
         edge_hub_unsubscribe(hub, &subscription);
     }
@@ -256,6 +237,8 @@ static int refresh(edge_session_t *session, const centrifuge_command_t *command)
         centrifuge_client_close(session, EDGE_CLOSE_EXPIRED);
     } else if (err || !is_same_user(session, &identity)) {
         centrifuge_client_close(session, EDGE_CLOSE_INVALID_TOKEN);
+    } else if (!edge_token_subs_equal(session->identity.subs, identity.subs)) {
+        centrifuge_client_close(session, EDGE_CLOSE_INSUFFICIENT); /* it comes back for the new ones */
     } else {
         edge_session_identify(session, &identity);
         centrifuge_client_refreshed(session, command, session->identity.expires_us);
@@ -413,7 +396,7 @@ static verdict_t check_history(edge_session_t *session, const centrifuge_command
 static int ask_history(edge_session_t *session, const centrifuge_command_t *command)
 {
     verdict_t verdict = check_history(session, command);
-    position_t since = position_of(&command->since);
+    position_t since = centrifuge_position_of(&command->since);
     if (!verdict && command->since.given && !position_known(since))
         verdict = CENTRIFUGE_ERROR_UNRECOVERABLE;
     if (verdict) {
@@ -498,6 +481,8 @@ int centrifuge_act(edge_session_t *session, const centrifuge_command_t *command)
         return refuse_bad(session, command);
     if (client->waiting_count >= CENTRIFUGE_WAITING_MAX)
         return ERR_FULL;
+    if (client->phase == CENTRIFUGE_CONNECTING)
+        return ERR_AGAIN;
     if (comes_too_early(session, command))
         return ERR_AGAIN;
     return actions[command->method](session, command);

@@ -1,7 +1,9 @@
 #include "edge/centrifuge_client.h"
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "edge/centrifuge_subs.h"
 #include "edge/worker.h"
 
 /* Beyond two messages: what a socket may have delivered before the pause took hold. */
@@ -26,8 +28,17 @@ void centrifuge_client_destroy(edge_session_t *session)
     list_node_t *node;
     while ((node = list_pop(&client->waiting)))
         LIST_ITEM(node, centrifuge_waiting_t, of_client)->session = NULL;
+    centrifuge_connecting_drop(client);
     buf_fini(&client->held);
     mem_free(client);
+}
+
+position_t centrifuge_position_of(const centrifuge_position_t *said)
+{
+    position_t position = {.offset = said->offset};
+    if (position_set_epoch(&position, said->epoch) != OK)
+        return (position_t){0};
+    return position;
 }
 
 /* --- what is said --- */
@@ -128,7 +139,9 @@ void centrifuge_subscription_end(edge_subscription_t **subscription_p)
 {
     edge_subscription_t *subscription = *subscription_p;
     edge_session_t *session = subscription->session;
-    if (edge_subscription_waits(subscription))
+    if (subscription->by_server)
+        centrifuge_client_close(session, EDGE_CLOSE_SUBSCRIPTION_EXPIRED);
+    else if (edge_subscription_waits(subscription))
         centrifuge_client_reply_error(session, subscription->request, CENTRIFUGE_ERROR_TOKEN_EXPIRED);
     else
         centrifuge_client_unsubscribed(session, edge_channel_name(subscription->channel),
@@ -204,19 +217,27 @@ static bool has_history(const edge_session_t *session, span_t channel)
 }
 
 /* A client that goes on is told the position that it gave, and moves on by the publications. */
-void centrifuge_client_subscribed(edge_session_t *session, const edge_subscription_t *subscription,
-                                  const edge_recovery_t *recovery)
+centrifuge_subscribed_t centrifuge_describe(const edge_subscription_t *subscription,
+                                            const edge_recovery_t *recovery)
 {
     span_t channel = edge_channel_name(subscription->channel);
-    centrifuge_subscribed_t subscribed = {.recoverable = has_history(session, channel),
+    centrifuge_subscribed_t subscribed = {.recoverable = has_history(subscription->session, channel),
                                           .position = edge_channel_position(subscription->channel),
                                           .wanted = recovery != NULL,
-                                          .ttl_s = centrifuge_ttl_s(expiry_us(subscription))};
+                                          .ttl_s = centrifuge_ttl_s(expiry_us(subscription)),
+                                          .data = span_str(subscription->data)};
     if (recovery && recovery->recovered) {
         subscribed.recovered = true;
         subscribed.position = recovery->since;
         subscribed.messages = recovery->messages;
     }
+    return subscribed;
+}
+
+void centrifuge_client_subscribed(edge_session_t *session, const edge_subscription_t *subscription,
+                                  const edge_recovery_t *recovery)
+{
+    centrifuge_subscribed_t subscribed = centrifuge_describe(subscription, recovery);
     buf_t own = {0};
     centrifuge_reply_subscribe(centrifuge_client_begin(session, &own), subscription->request, &subscribed);
     centrifuge_client_end(session, &own);

@@ -24,6 +24,7 @@
 /* Where a connection stands with its first command. */
 typedef enum centrifuge_phase {
     CENTRIFUGE_GREETING,
+    CENTRIFUGE_CONNECTING, /* its server-side subscriptions are on their way; nothing else is done meanwhile */
     CENTRIFUGE_CONNECTED,
     CENTRIFUGE_REFUSED
 } centrifuge_phase_t;
@@ -33,11 +34,15 @@ typedef struct centrifuge_client {
     uint32_t waiting_count; /* items of `waiting` */
     list_t waiting;         /* of centrifuge_waiting_t */
     buf_t held;             /* whole lines that are to be done later; not empty: the session is paused */
-    buf_t *replies;         /* borrowed while a frame is done, else NULL; what is said goes there */
+    struct centrifuge_connecting *connecting; /* owned; while CONNECTING */
+    buf_t *replies; /* borrowed while a frame is done, else NULL; what is said goes there */
 } centrifuge_client_t;
 
 void centrifuge_client_open(edge_session_t *session);
 void centrifuge_client_destroy(edge_session_t *session); /* it may have none */
+
+/* As our own; not known if its epoch is none of ours. */
+position_t centrifuge_position_of(const centrifuge_position_t *said);
 
 /* --- what is said to it --- */
 
@@ -46,7 +51,11 @@ void centrifuge_client_reply_error(edge_session_t *session, uint32_t id, centrif
 void centrifuge_client_unsubscribed(edge_session_t *session, span_t channel, uint32_t code,
                                     const char *reason);
 
-/* The answer to a subscribe command; `recovery` is NULL where none was wanted. */
+/* What there is to tell of a subscription that is on; `recovery` is NULL where none was wanted. Lent as long as both. */
+centrifuge_subscribed_t centrifuge_describe(const edge_subscription_t *subscription,
+                                            const edge_recovery_t *recovery);
+
+/* The answer to a subscribe command. */
 void centrifuge_client_subscribed(edge_session_t *session, const edge_subscription_t *subscription,
                                   const edge_recovery_t *recovery);
 

@@ -35,7 +35,7 @@ static const struct field {
     {"name", TEXT, NOWHERE},
     {"version", TEXT, NOWHERE},
     {"headers", OBJECT, NOWHERE},
-    {"subs", OBJECT, NOWHERE},
+    {"subs", OBJECT, INTO(subs)},
     {"flag", WHOLE, INTO(flag)},
     {"recover", FLAG, INTO(recover)},
     {"epoch", TEXT, INTO(at.epoch)},
@@ -74,6 +74,14 @@ static int take_position(const json_value_t *value, buf_t *memory, centrifuge_po
     return err;
 }
 
+static int take_object(const json_value_t *value, span_t *out)
+{
+    if (value->type == JSON_NULL)
+        return OK;
+    *out = value->raw;
+    return value->type == JSON_OBJECT ? OK : ERR_TYPE;
+}
+
 /* Takes what the field wants, or only looks whether it could. */
 static int take_field(const struct field *field, const json_value_t *value, buf_t *memory,
                       centrifuge_command_t *out)
@@ -93,7 +101,7 @@ static int take_field(const struct field *field, const json_value_t *value, buf_
     case WHOLE: return value->type == JSON_NULL ? OK : json_to_i64(value, place);
     case FLAG: return value->type == JSON_NULL ? OK : json_to_bool(value, place);
     case POSITION: return value->type == JSON_NULL ? OK : take_position(value, memory, place);
-    case OBJECT: return value->type == JSON_NULL || value->type == JSON_OBJECT ? OK : ERR_TYPE;
+    case OBJECT: return take_object(value, place);
     }
     return ERR_TYPE;
 }
@@ -118,6 +126,21 @@ static int take_request(const json_value_t *request, buf_t *memory, centrifuge_c
             err = take_field(field, &value, memory, out);
     }
     return err;
+}
+
+bool centrifuge_read_recovery(span_t subs, const char *channel, buf_t *memory, centrifuge_position_t *out,
+                              int *err)
+{
+    json_value_t all, one;
+    centrifuge_command_t fields_of = {0};
+    *err = subs.size ? json_parse(subs, &all) : OK;
+    if (*err || subs.size == 0 || !json_get(&all, channel, &one) || one.type == JSON_NULL)
+        return false;
+    buf_clear(memory);
+    buf_reserve(memory, one.raw.size); /* so that nothing moves */
+    *err = take_request(&one, memory, &fields_of);
+    *out = fields_of.at;
+    return *err == OK && fields_of.recover;
 }
 
 /* --- a command --- */

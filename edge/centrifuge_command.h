@@ -53,6 +53,7 @@ typedef struct centrifuge_command {
     span_t channel;
     span_t token;
     span_t data;  /* raw JSON, without line feeds as it stood on one line */
+    span_t subs;  /* connect: raw JSON, the positions of server-side subscriptions */
     span_t delta; /* the kind of compression that is asked for */
     int64_t type; /* the kind of subscription */
     bool has_tag_filter;
@@ -79,5 +80,10 @@ void centrifuge_reader_fini(centrifuge_reader_t *self);
 /* The next command. OK; ERR_NOT_FOUND at the frame's end; any other error: a bad request, and what is left is
  * of no use. An empty frame is one. */
 int centrifuge_read(centrifuge_reader_t *self, centrifuge_command_t *out);
+
+/* {"recover":true,"offset":4,"epoch":"aB"}: a server-side subscription's position in `subs`. false: it is not there, or
+ * not to be gone on from. ERR_* in *err if it is none; `memory` keeps what is decoded. */
+bool centrifuge_read_recovery(span_t subs, const char *channel, buf_t *memory, centrifuge_position_t *out,
+                              int *err);
 
 #endif

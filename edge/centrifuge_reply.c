@@ -80,7 +80,8 @@ void centrifuge_reply_refresh(buf_t *out, uint32_t id, centrifuge_method_t metho
     buf_append_span(out, SPAN("}}"));
 }
 
-void centrifuge_reply_connect(buf_t *out, uint32_t id, const char *client, uint64_t ping_s, uint64_t ttl_s)
+void centrifuge_reply_connect(buf_t *out, uint32_t id, const char *client, uint64_t ping_s, uint64_t ttl_s,
+                              span_t subs)
 {
     begin_reply(out, id);
     buf_printf(out, "\"connect\":{\"client\":\"%s\",\"version\":\"heddle " HEDDLE_VERSION "\"", client);
@@ -92,6 +93,11 @@ void centrifuge_reply_connect(buf_t *out, uint32_t id, const char *client, uint6
     if (ttl_s > 0) {
         buf_append_byte(out, ',');
         append_ttl(out, ttl_s);
+    }
+    if (subs.size > 0) {
+        buf_append_span(out, SPAN(",\"subs\":{"));
+        buf_append_span(out, subs);
+        buf_append_byte(out, '}');
     }
     buf_append_span(out, SPAN("}}"));
 }
@@ -274,26 +280,69 @@ void centrifuge_push_presence(buf_t *out, const envelope_join_t *client, bool ca
 
 /* --- positions --- */
 
+/* Behind another member there is a comma. */
+static void append_comma(buf_t *out, size_t begin)
+{
+    if (out->size > begin)
+        buf_append_byte(out, ',');
+}
+
+static void append_stream(buf_t *out, const centrifuge_subscribed_t *subscribed)
+{
+    buf_append_span(out, SPAN("\"recoverable\":true,\"positioned\":true,"));
+    append_position(out, subscribed->position);
+    if (subscribed->wanted)
+        buf_append_span(out, SPAN(",\"was_recovering\":true"));
+    if (subscribed->recovered)
+        buf_append_span(out, SPAN(",\"recovered\":true"));
+}
+
+static void append_extras(buf_t *out, size_t begin, const centrifuge_subscribed_t *subscribed)
+{
+    if (subscribed->ttl_s > 0) {
+        append_comma(out, begin);
+        append_ttl(out, subscribed->ttl_s);
+    }
+    if (subscribed->data.size > 0) {
+        append_comma(out, begin);
+        buf_append_span(out, SPAN("\"data\":"));
+        json_append_line(out, subscribed->data);
+    }
+}
+
+void centrifuge_append_subscribed(buf_t *out, const centrifuge_subscribed_t *subscribed)
+{
+    buf_append_byte(out, '{');
+    size_t begin = out->size;
+    if (subscribed->recoverable)
+        append_stream(out, subscribed);
+    if (subscribed->recoverable && subscribed->recovered) {
+        buf_append_byte(out, ',');
+        append_publications(out, subscribed->messages);
+    }
+    append_extras(out, begin, subscribed);
+    buf_append_byte(out, '}');
+}
+
 void centrifuge_reply_subscribe(buf_t *out, uint32_t id, const centrifuge_subscribed_t *subscribed)
 {
     begin_reply(out, id);
-    buf_append_span(out, SPAN("\"subscribe\":{"));
+    buf_append_span(out, SPAN("\"subscribe\":"));
+    centrifuge_append_subscribed(out, subscribed);
+    buf_append_byte(out, '}');
+}
+
+void centrifuge_push_subscribe(buf_t *out, span_t channel, const centrifuge_subscribed_t *subscribed)
+{
+    begin_push(out, channel);
+    buf_append_span(out, SPAN(",\"subscribe\":{"));
+    size_t begin = out->size;
     if (subscribed->recoverable) {
         buf_append_span(out, SPAN("\"recoverable\":true,\"positioned\":true,"));
         append_position(out, subscribed->position);
-        if (subscribed->wanted)
-            buf_append_span(out, SPAN(",\"was_recovering\":true"));
-        if (subscribed->recovered) {
-            buf_append_span(out, SPAN(",\"recovered\":true,"));
-            append_publications(out, subscribed->messages);
-        }
     }
-    if (subscribed->ttl_s > 0) {
-        if (subscribed->recoverable)
-            buf_append_byte(out, ',');
-        append_ttl(out, subscribed->ttl_s);
-    }
-    buf_append_span(out, SPAN("}}"));
+    append_extras(out, begin, subscribed);
+    buf_append_span(out, SPAN("}}}"));
 }
 
 int centrifuge_append_history(buf_t *out, span_t items, position_t since)

@@ -52,7 +52,11 @@ typedef struct centrifuge_subscribed {
     bool recovered;      /* ... and does: */
     span_t messages;     /* encoded MSGs, for recall_next */
     uint64_t ttl_s;      /* what its token is good for; 0 = it has none */
+    span_t data;         /* raw JSON for the client; empty = none */
 } centrifuge_subscribed_t;
+
+/* {...}: what the client is told of a subscription. */
+void centrifuge_append_subscribed(buf_t *out, const centrifuge_subscribed_t *subscribed);
 
 /* {"id":2,"subscribe":{...}} */
 void centrifuge_reply_subscribe(buf_t *out, uint32_t id, const centrifuge_subscribed_t *subscribed);
@@ -65,8 +69,12 @@ int centrifuge_append_history(buf_t *out, span_t items, position_t since);
 void centrifuge_reply_history(buf_t *out, uint32_t id, span_t items, position_t since);
 
 /* `ping_s` 0: no pings. `ttl_s` is what the token is good for, so that the client brings another in time; 0: it
- * has none. */
-void centrifuge_reply_connect(buf_t *out, uint32_t id, const char *client, uint64_t ping_s, uint64_t ttl_s);
+ * has none. `subs` are the members of the object of server-side subscriptions; empty: there are none. */
+void centrifuge_reply_connect(buf_t *out, uint32_t id, const char *client, uint64_t ping_s, uint64_t ttl_s,
+                              span_t subs);
+
+/* {"push":{"channel":"c","subscribe":{...}}}; the publications that it missed are pushed behind, one by one. */
+void centrifuge_push_subscribe(buf_t *out, span_t channel, const centrifuge_subscribed_t *subscribed);
 
 /* {"push":{"refresh":{"expires":true,"ttl":600}}}; `ttl_s` 0: it does not expire any more. */
 void centrifuge_push_refresh(buf_t *out, uint64_t ttl_s);

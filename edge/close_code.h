@@ -24,6 +24,7 @@ struct edge_stats;
     X(SHUTDOWN, 3001, "shutdown", closed_shutdown)                                \
     X(INTERNAL, 3004, "internal server error", closed_other)                      \
     X(EXPIRED, 3005, "connection expired", closed_auth)                           \
+    X(SUBSCRIPTION_EXPIRED, 3006, "subscription expired", closed_auth)            \
     X(SLOW, 3008, "slow", closed_slow)                                            \
     X(INSUFFICIENT, 3010, "insufficient state", closed_other)                     \
     X(NO_PONG, 3012, "no pong", closed_ping)                                      \
@@ -32,6 +33,7 @@ struct edge_stats;
     X(BAD_REQUEST, 3501, "bad request", closed_protocol)                          \
     X(STALE, 3502, "stale", closed_protocol)                                      \
     X(FORCE, 3503, "force disconnect", closed_api)                                \
+    X(CHANNEL_LIMIT, 3505, "channel limit", closed_other)                         \
     X(NOT_PERMITTED, 3507, "permission denied", closed_auth)                      \
     X(NOT_AVAILABLE, 3508, "not available", closed_other)
 

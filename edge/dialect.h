@@ -45,6 +45,10 @@ struct edge_dialect {
      * away, and frees it when this returns. */
     void (*lost)(edge_subscription_t *subscription);
 
+    /* To be subscribed from outside (QUESTION_SUBSCRIBE), if it is not yet. NULL if that can't be told in this
+     * dialect. */
+    void (*subscribe)(edge_session_t *session, const envelope_ask_t *question);
+
     /* To be taken away from outside (API): tell the client. Called before the subscription goes; whoever calls
      * then unsubscribes, if the dialect has not. */
     void (*unsubscribed)(edge_session_t *session, span_t channel, uint32_t code, const char *reason);

@@ -7,6 +7,7 @@
  */
 #include "base/err.h"
 #include "edge/centrifuge_action.h"
+#include "edge/centrifuge_subs.h"
 #include "edge/dialect.h"
 #include "edge/worker.h"
 
@@ -127,6 +128,10 @@ static edge_frame_t *frame_presence(const envelope_join_t *client, bool came)
 static void subscribed(edge_subscription_t *subscription, int err, const edge_recovery_t *recovery)
 {
     edge_session_t *session = subscription->session;
+    if (subscription->by_server) {
+        centrifuge_subs_answered(subscription, err, recovery);
+        return;
+    }
     if (err) {
         centrifuge_client_reply_error(session, subscription->request, centrifuge_error_of(err));
     } else if (recovery && !recovery->recovered && subscription->must_recover) {
@@ -138,8 +143,13 @@ static void subscribed(edge_subscription_t *subscription, int err, const edge_re
     centrifuge_client_go_on_at_once(session);
 }
 
+/* There is no way to subscribe again for what a client has not subscribed: it connects again, from its positions. */
 static void lost(edge_subscription_t *subscription)
 {
+    if (subscription->by_server) {
+        centrifuge_client_close(subscription->session, EDGE_CLOSE_INSUFFICIENT);
+        return;
+    }
     centrifuge_client_unsubscribed(subscription->session, edge_channel_name(subscription->channel),
                                    CENTRIFUGE_UNSUBSCRIBE_INSUFFICIENT, "insufficient state");
 }
@@ -151,6 +161,10 @@ static void unsubscribed(edge_session_t *session, span_t channel, uint32_t code,
     edge_subscription_t *subscription = edge_hub_find(hub, session, channel);
     if (!subscription || !edge_subscription_waits(subscription)) {
         centrifuge_client_unsubscribed(session, channel, code, reason);
+        return;
+    }
+    if (subscription->by_server) {
+        centrifuge_subs_withdraw(&subscription);
         return;
     }
     centrifuge_client_reply_error(session, subscription->request, CENTRIFUGE_ERROR_DENIED);
@@ -175,6 +189,7 @@ const edge_dialect_t edge_dialect_centrifuge = {
     .frame_presence = frame_presence,
     .subscribed = subscribed,
     .lost = lost,
+    .subscribe = centrifuge_subs_add,
     .unsubscribed = unsubscribed,
     .resumed = resumed,
     .expired = centrifuge_client_expired,

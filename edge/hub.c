@@ -134,6 +134,7 @@ static void let_go(edge_hub_t *self, edge_subscription_t *subscription)
     edge_channel_t *channel = subscription->channel;
     edge_hub_drop_recovery(self, subscription);
     mem_free(subscription->info);
+    mem_free(subscription->data);
     mem_free(subscription);
     release(self, channel);
 }

@@ -44,12 +44,14 @@ typedef struct edge_subscription {
     list_node_t joining;     /* in the hub's list while its JOIN is still to be sent */
     uint64_t asked_us;       /* monotonic; when it began to wait */
     char *info;              /* owned raw JSON of a subscription token, or NULL */
+    char *data;              /* owned; what the dialect is to tell when it is on; NULL = nothing */
     uint32_t at;             /* its place in the channel's array */
     uint32_t request;   /* the client's own number of its request, for the answer; the dialect's business */
     uint32_t expires_s; /* wall clock, when its token ends; 0 = never; the dialect's business */
     bool must_recover;  /* or be refused: the dialect takes it away when it is told that it has not */
     bool skips_own;     /* not what its own session publishes (raw: echo=0) */
     bool sees_presence; /* it is told who joins and leaves; the dialect sets it */
+    bool by_server;     /* its client did not ask for it; the dialect's business */
     bool present;       /* a JOIN was sent, so a LEAVE must follow */
     struct edge_recovering *recovering; /* owned; NULL but while it waits to go on from a position */
 } edge_subscription_t;

@@ -54,6 +54,20 @@ int edge_outbox_push(edge_outbox_t *self, edge_frame_t *frame, size_t limit)
     return OK;
 }
 
+void edge_outbox_push_first(edge_outbox_t *self, edge_frame_t *frame)
+{
+    if (self->count == self->capacity)
+        grow(self);
+    self->first = (self->first - 1) & (self->capacity - 1);
+    self->count++;
+    self->bytes += frame->size;
+    *slot(self, 0) = frame;
+    if (self->sent) {
+        *slot(self, 0) = *slot(self, 1);
+        *slot(self, 1) = frame;
+    }
+}
+
 /* Lets the oldest frame go, which is in the first slot. */
 static void pop(edge_outbox_t *self)
 {

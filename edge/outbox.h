@@ -24,6 +24,9 @@ void edge_outbox_fini(edge_outbox_t *self); /* leaves it empty and usable */
  * outbox takes any one frame. */
 int edge_outbox_push(edge_outbox_t *self, edge_frame_t *frame, size_t limit);
 
+/* The same, before all that have not been sent in part, and whatever the limit. */
+void edge_outbox_push_first(edge_outbox_t *self, edge_frame_t *frame);
+
 /* Lets the oldest message go that has not been sent in part; its bytes, 0 if there is none. Control frames
  * stay: without its ping a client that only listens would be taken for dead. */
 size_t edge_outbox_drop_oldest(edge_outbox_t *self);

@@ -99,7 +99,7 @@ static void answer_nodes(edge_worker_t *worker, link_t *relay, const envelope_as
     buf_fini(&items);
 }
 
-/* --- DISCONNECT, UNSUBSCRIBE, REFRESH: which clients are meant --- */
+/* --- DISCONNECT, SUBSCRIBE, UNSUBSCRIBE, REFRESH: which clients are meant --- */
 
 static bool is_client(const edge_session_t *session, span_t text)
 {
@@ -165,6 +165,12 @@ static void unsubscribe(edge_session_t *session, const envelope_ask_t *question)
         edge_hub_unsubscribe(hub, &subscription);
 }
 
+static void subscribe(edge_session_t *session, const envelope_ask_t *question)
+{
+    if (session->dialect->subscribe && edge_session_is_open(session))
+        session->dialect->subscribe(session, question);
+}
+
 static void refresh(edge_session_t *session, const envelope_ask_t *question)
 {
     if (!edge_session_is_open(session))
@@ -182,6 +188,7 @@ void edge_answer_question(edge_worker_t *worker, link_t *relay, const envelope_a
     case QUESTION_NODES: answer_nodes(worker, relay, question); break;
     case QUESTION_DISCONNECT: each_meant(worker, relay, question, disconnect); break;
     case QUESTION_UNSUBSCRIBE: each_meant(worker, relay, question, unsubscribe); break;
+    case QUESTION_SUBSCRIBE: each_meant(worker, relay, question, subscribe); break;
     case QUESTION_REFRESH: each_meant(worker, relay, question, refresh); break;
     default: answer(worker, relay, question, ERR_UNKNOWN, (span_t){0}); break;
     }

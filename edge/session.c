@@ -279,7 +279,7 @@ void edge_session_closed(edge_session_t *self)
 /* While the kernel takes no more, edge_session_writable is waited for, not the turn's end. */
 static inline void mark_dirty(edge_session_t *self)
 {
-    if (!self->saturated && !list_linked(&self->dirty))
+    if (!self->saturated && !self->corked && !list_linked(&self->dirty))
         list_append(&self->worker->dirty, &self->dirty);
 }
 
@@ -323,6 +323,28 @@ void edge_session_send(edge_session_t *self, edge_frame_t *frame)
     mark_dirty(self);
 }
 
+void edge_session_cork(edge_session_t *self)
+{
+    self->corked = true;
+}
+
+void edge_session_uncork(edge_session_t *self, edge_frame_t *first)
+{
+    if (!self->corked || !edge_session_is_open(self))
+        return;
+    self->corked = false;
+    edge_outbox_push_first(&self->outbox, edge_frame_ref(first));
+    stats_add(&self->worker->stats.messages_out, 1);
+    stats_add(&self->worker->stats.outbox_bytes, first->size);
+    mark_dirty(self);
+}
+
+void edge_session_uncork_alone(edge_session_t *self, edge_frame_t *frame)
+{
+    drop_messages(self);
+    edge_session_uncork(self, frame);
+}
+
 void edge_session_send_frame(edge_session_t *self, websocket_opcode_t opcode, span_t payload)
 {
     edge_frame_t *frame = edge_frame_new(opcode, payload);
@@ -351,6 +373,8 @@ void edge_session_flush(edge_session_t *self)
 {
     edge_worker_t *worker = self->worker;
     list_remove(&self->dirty);
+    if (self->corked)
+        return;
     span_t bytes = edge_outbox_gather(&self->outbox, worker->scratch, EDGE_WRITE_SIZE);
     if (bytes.size > EDGE_WRITE_SIZE)
         bytes.size = EDGE_WRITE_SIZE;
@@ -404,8 +428,9 @@ static void begin_closing(edge_session_t *self, uint16_t code, span_t reason, bo
         list_remove(&self->paused);
         edge_conn_resume(self->conn);
     }
-    if (!flush)
+    if (!flush || self->corked)
         drop_messages(self);
+    self->corked = false;
     queue_close_frame(self, code, reason);
     mark_dirty(self);
 }

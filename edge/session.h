@@ -53,6 +53,7 @@ struct edge_session {
     bool awaits_pong;                 /* or any other sign of life */
     bool saturated;                   /* the kernel took no more: waiting for edge_session_writable */
     bool counts_messages;             /* must not miss one, whatever limits.on_slow_client says */
+    bool corked;                      /* what is sent stays in the outbox */
     uint16_t subscription_count;
     uint16_t close_code; /* sent or received; 0 = none yet */
 };
@@ -95,6 +96,12 @@ void edge_session_expire_by(edge_session_t *self, uint64_t wall_us);
 void edge_session_send(edge_session_t *self, edge_frame_t *frame);
 void edge_session_send_text(edge_session_t *self, span_t text);
 void edge_session_send_frame(edge_session_t *self, websocket_opcode_t opcode, span_t payload);
+
+/* What is sent from now on waits behind a frame that is not known yet; uncork sends that one (borrowed) first, and
+ * then the rest. A session that closes meanwhile sends none of it. */
+void edge_session_cork(edge_session_t *self);
+void edge_session_uncork(edge_session_t *self, edge_frame_t *first);
+void edge_session_uncork_alone(edge_session_t *self, edge_frame_t *frame); /* without the rest */
 
 /* Ends it: what is queued goes first (with `flush` false only the rest of a message that is half written, and
  * control frames), then a close frame. Idempotent; the first code counts. The reason is lent, not empty and not

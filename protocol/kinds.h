@@ -120,7 +120,11 @@
     F(UINT, code, 0)                   \
     F(TEXT, reason, REASON_MAX)        \
     F(LIST, except, CLIENT_INFO_MAX)   \
-    F(TEXT, epoch, EPOCH_SIZE) F(UINT, offset, 0) F(UINT, limit, 0) F(UINT, reverse, 0)
+    F(TEXT, epoch, EPOCH_SIZE)         \
+    F(UINT, offset, 0)                 \
+    F(UINT, limit, 0)                  \
+    F(UINT, reverse, 0)                \
+    F(DATA, info, CLIENT_INFO_MAX) F(DATA, data, CLIENT_INFO_MAX) F(UINT, flags, 0)
 #define ANSWER_FIELDS(F) F(UINT, id, 0) F(UINT, code, 0) F(LIST, items, LIST_MAX)
 
 /* A view: [[id, name], ...] of its members beside its lineage and number (protocol/view). */
@@ -176,6 +180,11 @@ enum message_flags {
     MESSAGE_RESENT = 4, /* in PUB: sent before, and may have arrived */
 };
 
+/* Bits of `flags` in ASK. */
+enum ask_flags {
+    ASK_SEES_PRESENCE = 1, /* SUBSCRIBE: they are told who joins and leaves, if anybody is there */
+};
+
 /* Bits of `flags` in STATE. */
 enum state_flags {
     STATE_COPY = 1, /* from the owner to its replica; without it, to the owner */
@@ -185,23 +194,27 @@ enum state_flags {
 
 /* `question` in ASK; `items` of its ANSWER. Who answers: the channel's owner, or every edge (merged by the
  * relay). */
-#define QUESTIONS(X)                                                                                      \
-    X(PRESENCE, 1, "the owner: [[client, user, info], ...] of `channel`")                                 \
-    X(PRESENCE_STATS, 2, "the owner: [clients, users] of `channel`")                                      \
-    X(CHANNELS, 3, "every edge: [[channel, clients], ...] that match the pattern `channel`")              \
-    X(NODES, 4,                                                                                           \
-      "every node: [[id, name, role, software, clients, users, subscriptions, channels, uptime_s], ...]") \
-    X(DISCONNECT, 5,                                                                                      \
-      "every edge: close `user`'s clients (or `client`) with `code` and `reason`, except `except`")       \
-    X(UNSUBSCRIBE, 6, "every edge: unsubscribe `user`'s clients (or `client`) from `channel`")            \
-    X(HISTORY, 7,                                                                                         \
-      "the owner: [epoch, top offset, complete, MSG, ...] of `channel`: at most `limit` messages behind " \
-      "(`epoch`, `offset`), or with `reverse` before it, newest first; `complete` 1: nothing is missing " \
-      "between that position and the top")                                                                \
-    X(FORGET, 8, "the owner: let the history of `channel` go; []")                                        \
-    X(REFRESH, 9,                                                                                         \
-      "every edge: the credentials of `user`'s clients (or `client`) end at `code`, in seconds since "    \
-      "1970; 0 = never")
+#define QUESTIONS(X)                                                                                       \
+    X(PRESENCE, 1, "the owner: [[client, user, info], ...] of `channel`")                                  \
+    X(PRESENCE_STATS, 2, "the owner: [clients, users] of `channel`")                                       \
+    X(CHANNELS, 3, "every edge: [[channel, clients], ...] that match the pattern `channel`")               \
+    X(NODES, 4,                                                                                            \
+      "every node: [[id, name, role, software, clients, users, subscriptions, channels, uptime_s], ...]")  \
+    X(DISCONNECT, 5,                                                                                       \
+      "every edge: close `user`'s clients (or `client`) with `code` and `reason`, except `except`")        \
+    X(UNSUBSCRIBE, 6, "every edge: unsubscribe `user`'s clients (or `client`) from `channel`")             \
+    X(HISTORY, 7,                                                                                          \
+      "the owner: [epoch, top offset, complete, MSG, ...] of `channel`: at most `limit` messages behind "  \
+      "(`epoch`, `offset`), or with `reverse` before it, newest first; `complete` 1: nothing is missing "  \
+      "between that position and the top")                                                                 \
+    X(FORGET, 8, "the owner: let the history of `channel` go; []")                                         \
+    X(REFRESH, 9,                                                                                          \
+      "every edge: the credentials of `user`'s clients (or `client`) end at `code`, in seconds since "     \
+      "1970; 0 = never")                                                                                   \
+    X(SUBSCRIBE, 10,                                                                                       \
+      "every edge: subscribe `user`'s clients (or `client`) to `channel`, from (`epoch`, `offset`) on if " \
+      "there is an epoch, until `code` in seconds since 1970 (0: for good), as `info`; tell them `data` "  \
+      "(both JSON); `flags` 1: and who joins and leaves")
 
 typedef enum question {
 #define QUESTION_ENUM(NAME, code, text) QUESTION_##NAME = (code),

@@ -144,6 +144,21 @@ static int check_times(const json_value_t *object, uint64_t wall_us, uint64_t *e
     return not_before_us > wall_us && not_before_us - wall_us > TOKEN_LEEWAY ? ERR_NOT_YET : OK;
 }
 
+/* null is as good as absent. */
+static int read_subs(const json_value_t *object, token_claims_t *out)
+{
+    json_value_t value;
+    bool given = json_get(object, "subs", &value) && value.type != JSON_NULL;
+    json_type_t type = given ? JSON_OBJECT : JSON_ARRAY;
+    if (!given)
+        given = json_get(object, "channels", &value) && value.type != JSON_NULL;
+    if (given && value.type != type)
+        return ERR_TYPE;
+    if (given)
+        out->subs = value.raw;
+    return OK;
+}
+
 static int read_claims(span_t part, uint64_t wall_us, token_claims_t *out)
 {
     json_value_t object, value;
@@ -152,6 +167,8 @@ static int read_claims(span_t part, uint64_t wall_us, token_claims_t *out)
         err = read_texts(&object, out);
     if (!err)
         err = check_times(&object, wall_us, &out->expires_us);
+    if (!err)
+        err = read_subs(&object, out);
     if (err)
         return err;
     out->has_channel = json_get(&object, "channel", &value);

@@ -21,6 +21,7 @@ typedef struct token_claims {
     span_t client;       /* `client`; empty = absent */
     span_t info;         /* `info`: raw JSON; empty = absent */
     span_t id;           /* `jti` */
+    span_t subs;         /* `subs`, a JSON object, or else `channels`, an array: raw; empty = absent */
     uint64_t expires_us; /* `exp` on the wall clock; always given, it is required */
     bool has_channel;
 } token_claims_t;

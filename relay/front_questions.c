@@ -118,6 +118,7 @@ void relay_front_survey(relay_front_t *self, link_t *asker, const envelope_ask_t
     case QUESTION_DISCONNECT:
     case QUESTION_UNSUBSCRIBE:
     case QUESTION_REFRESH:
+    case QUESTION_SUBSCRIBE:
         relay_surveys_begin(&self->surveys, &self->context.peers, asker, ask, buf_span(&items), now_us);
         break;
     default: {

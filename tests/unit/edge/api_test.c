@@ -347,6 +347,45 @@ static void unsubscribe_says_whom_and_from_what(void **state)
     expect_error(102);
 }
 
+static void subscribe_says_whom_and_to_what(void **state)
+{
+    (void)state;
+    call("/api/subscribe", "{\"user\":\"42\",\"channel\":\"a\"}");
+    assert_string_equal(buf_text(&relays->asks[0].text), "10 a 42  0 ");
+    assert_string_equal(buf_text(&relays->asks[0].wanted), ":0 0 0");
+    assert_string_equal(buf_text(&relays->asks[0].told), "  0");
+    fake_relays_answered(relays, 0, OK, (span_t){0});
+    expect("{\"result\":{}}");
+    call("/api/subscribe", "{\"user\":\"42\",\"client\":\"c\",\"channel\":\"a\",\"expire_at\":1890000000,"
+                           "\"info\":{\"n\":\n1},\"data\":[2],\"recover_since\":{\"epoch\":\"" EPOCH
+                           "\",\"offset\":5},\"override\":{\"force_push_join_leave\":{\"value\":true}}}");
+    assert_string_equal(buf_text(&relays->asks[1].text), "10 a 42 c 1890000000 ");
+    assert_string_equal(buf_text(&relays->asks[1].wanted), EPOCH ":5 0 0");
+    assert_string_equal(buf_text(&relays->asks[1].told), "{\"n\":1} [2] 1");
+}
+
+static void a_subscription_that_cannot_be_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        unsigned code;
+    } rows[] = {
+        {"{\"channel\":\"a\"}", 107},
+        {"{\"user\":\"42\"}", 107},
+        {"{\"user\":\"42\",\"channel\":\"nope:a\"}", 102},
+        {"{\"user\":\"42\",\"channel\":\"a\",\"expire_at\":-1}", 107},
+        {"{\"user\":\"42\",\"channel\":\"a\",\"override\":1}", 107},
+        {"{\"user\":\"42\",\"channel\":\"a\",\"recover_since\":1}", 107},
+        {"{\"user\":\"42\",\"channel\":\"a\",\"recover_since\":{\"offset\":1}}", 112},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        call("/api/subscribe", rows[i].body);
+        expect_error(rows[i].code);
+    }
+    assert_int_equal(relays->ask_count, 0);
+}
+
 static void write_channel(buf_t *items, const char *name, uint64_t clients)
 {
     codec_write_array(items, 2);
@@ -538,6 +577,8 @@ int main(void)
         TEST(texts_too_long_for_a_question_are_refused),
         TEST(refresh_says_whom_and_until_when),
         TEST(unsubscribe_says_whom_and_from_what),
+        TEST(subscribe_says_whom_and_to_what),
+        TEST(a_subscription_that_cannot_be_is_refused),
         TEST(a_channel_of_two_edges_is_one_channel),
         TEST(info_lists_all_nodes),
         TEST(lists_that_make_no_sense_are_an_error),

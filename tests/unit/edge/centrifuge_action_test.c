@@ -18,7 +18,7 @@ static void connect_and_subscribes_come_in_one_frame_and_are_done_in_order(void 
         "{\"subscribe\":{\"channel\":\"nope:b\"},\"id\":3}\n{\"subscribe\":{\"channel\":\"quiet:c\"},\"id\":"
         "4}\n");
     buf_t text = {0};
-    centrifuge_reply_connect(&text, 1, id, 25, 0);
+    centrifuge_reply_connect(&text, 1, id, 25, 0, (span_t){0});
     buf_printf(&text, "\n%s", error_text(3, CENTRIFUGE_ERROR_UNKNOWN_CHANNEL));
     hear(buf_text(&text));
     buf_fini(&text);
@@ -42,7 +42,7 @@ static void a_channel_that_is_on_already_is_answered_at_once(void **state)
     open_session();
     say("{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}");
     buf_t text = {0};
-    centrifuge_reply_connect(&text, 1, id, 25, 0);
+    centrifuge_reply_connect(&text, 1, id, 25, 0, (span_t){0});
     buf_append_str(&text, "\n{\"id\":2,\"subscribe\":{}}");
     hear(buf_text(&text));
     buf_fini(&text);

@@ -56,7 +56,7 @@ static void what_ends_is_told_with_the_time_that_is_left(void **state)
 {
     (void)state;
     buf_t out = {0};
-    centrifuge_reply_connect(&out, 1, "c", 0, 590);
+    centrifuge_reply_connect(&out, 1, "c", 0, 590, (span_t){0});
     expect(&out, "{\"id\":1,\"connect\":{\"client\":\"c\",\"version\":\"heddle " HEDDLE_VERSION
                  "\",\"expires\":true,\"ttl\":590}}");
     centrifuge_reply_refresh(&out, 9, CENTRIFUGE_REFRESH, 600);
@@ -77,10 +77,10 @@ static void connect_tells_pings_only_where_there_are_any(void **state)
 {
     (void)state;
     buf_t out = {0};
-    centrifuge_reply_connect(&out, 1, "c", 25, 0);
+    centrifuge_reply_connect(&out, 1, "c", 25, 0, (span_t){0});
     expect(&out, "{\"id\":1,\"connect\":{\"client\":\"c\",\"version\":\"heddle " HEDDLE_VERSION
                  "\",\"ping\":25,\"pong\":true}}");
-    centrifuge_reply_connect(&out, 1, "c", 0, 0);
+    centrifuge_reply_connect(&out, 1, "c", 0, 0, (span_t){0});
     expect(&out, "{\"id\":1,\"connect\":{\"client\":\"c\",\"version\":\"heddle " HEDDLE_VERSION "\"}}");
 }
 

@@ -144,8 +144,8 @@ static inline void hear_close(edge_close_code_t code)
 static inline void hear_connected(uint32_t number, uint64_t ttl_s)
 {
     buf_t text = {0}, later = {0};
-    centrifuge_reply_connect(&text, number, id, 25, ttl_s);
-    centrifuge_reply_connect(&later, number, id, 25, ttl_s ? ttl_s - 1 : 0);
+    centrifuge_reply_connect(&text, number, id, 25, ttl_s, (span_t){0});
+    centrifuge_reply_connect(&later, number, id, 25, ttl_s ? ttl_s - 1 : 0, (span_t){0});
     hear_either(buf_text(&text), buf_text(&later));
     buf_fini(&text);
     buf_fini(&later);

@@ -25,6 +25,7 @@ typedef struct fake_ask {
     buf_t text; /* "question channel user client code reason" */
     buf_t except;
     buf_t wanted;                 /* "epoch:offset limit reverse" */
+    buf_t told;                   /* "info data flags" */
     uplink_answered_fn *answered; /* NULL once it is */
     void *user;
 } fake_ask_t;
@@ -83,6 +84,7 @@ static void fake_relays_destroy(uplink_t *self)
         buf_fini(&self->asks[i].text);
         buf_fini(&self->asks[i].except);
         buf_fini(&self->asks[i].wanted);
+        buf_fini(&self->asks[i].told);
     }
     buf_fini(&self->answer);
     namespaces_fini(&self->namespaces);
@@ -185,6 +187,8 @@ int uplink_ask(uplink_t *self, envelope_ask_t question, uplink_answered_fn *answ
     buf_append_span(&kept->except, question.except);
     buf_printf(&kept->wanted, "%.*s:%u %u %u", SPAN_FMT(question.epoch), (unsigned)question.offset,
                (unsigned)question.limit, (unsigned)question.reverse);
+    buf_printf(&kept->told, "%.*s %.*s %u", SPAN_FMT(question.info), SPAN_FMT(question.data),
+               (unsigned)question.flags);
     return OK;
 }
 

@@ -189,6 +189,35 @@ static void frames_come_out_as_they_went_in(void **state)
     edge_outbox_fini(&outbox);
 }
 
+static void one_may_go_first_but_not_into_another(void **state)
+{
+    (void)state;
+    edge_outbox_t outbox = {0};
+    edge_outbox_push_first(&outbox, edge_frame_new(WEBSOCKET_TEXT, SPAN("1")));
+    assert_gathers(&outbox, "\x81\x01"
+                            "1");
+    push(&outbox, "2");
+    edge_outbox_push_first(&outbox, edge_frame_new(WEBSOCKET_TEXT, SPAN("0")));
+    assert_gathers(&outbox, "\x81\x01"
+                            "0"
+                            "\x81\x01"
+                            "1"
+                            "\x81\x01"
+                            "2");
+    edge_outbox_consume(&outbox, 1);
+    edge_outbox_push_first(&outbox, edge_frame_new(WEBSOCKET_TEXT, SPAN("x")));
+    assert_gathers(&outbox, "\x01"
+                            "0"
+                            "\x81\x01"
+                            "x"
+                            "\x81\x01"
+                            "1"
+                            "\x81\x01"
+                            "2");
+    assert_int_equal(outbox.bytes, 11);
+    edge_outbox_fini(&outbox);
+}
+
 static void a_small_ring_is_kept_a_large_one_goes(void **state)
 {
     (void)state;
@@ -219,6 +248,7 @@ int main(void)
         cmocka_unit_test(dropping_spares_what_is_half_sent),
         cmocka_unit_test(dropping_spares_control_frames),
         cmocka_unit_test(frames_come_out_as_they_went_in),
+        cmocka_unit_test(one_may_go_first_but_not_into_another),
         cmocka_unit_test(a_small_ring_is_kept_a_large_one_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

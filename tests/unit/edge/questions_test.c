@@ -168,6 +168,21 @@ static void others_stay(void **state)
     buf_fini(&except);
 }
 
+/* --- subscribe --- */
+
+static void a_users_clients_are_subscribed(void **state)
+{
+    (void)state;
+    connect_as("42");
+    ask((envelope_ask_t){.question = QUESTION_SUBSCRIBE, .user = SPAN("43"), .channel = SPAN("a")});
+    assert_int_equal(session->subscription_count, 0);
+    ask((envelope_ask_t){.question = QUESTION_SUBSCRIBE, .user = SPAN("42"), .channel = SPAN("a")});
+    assert_int_equal(uplink->answer_err, OK);
+    turn();
+    sub_ok("a");
+    hear("{\"push\":{\"channel\":\"a\",\"subscribe\":{}}}");
+}
+
 /* --- unsubscribe --- */
 
 static void a_subscription_is_taken_away_and_the_client_told(void **state)
@@ -233,6 +248,7 @@ static void questions_for_relays_are_unknown_here(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_users_clients_are_subscribed),
         TEST(channels_that_match_are_listed_with_their_clients),
         TEST(a_list_of_channels_is_bounded),
         TEST(an_edge_describes_itself),

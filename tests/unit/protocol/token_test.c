@@ -127,6 +127,31 @@ static void claims_are_handed_out_decoded(void **state)
     assert_int_equal(claims.user.size, 0);
 }
 
+/* `subs` comes before `channels`, and null is as good as nothing. */
+static void channels_are_handed_out_as_they_stand(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *claims, *subs;
+    } rows[] = {
+        {"\"subs\":{\"a\": {}},\"channels\":[\"b\"]", "{\"a\": {}}"},
+        {"\"channels\":[\"a\", 1]", "[\"a\", 1]"},
+        {"\"subs\":null,\"channels\":[]", "[]"},
+        {"\"subs\":null,\"channels\":null", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        buf_t text = {0};
+        token_claims_t claims = {0};
+        buf_printf(&text, "{%s,\"exp\":1800000000}", rows[i].claims);
+        buf_t token = make(HEADER, buf_text(&text));
+        assert_int_equal(token_check(buf_span(&token), secret, NOW_US, &claims), OK);
+        assert_true(span_is(claims.subs, rows[i].subs));
+        token_fini(&claims);
+        buf_fini(&token);
+        buf_fini(&text);
+    }
+}
+
 static void a_made_token_is_good_and_is_what_any_other_maker_makes(void **state)
 {
     (void)state;
@@ -404,6 +429,10 @@ static void claims_of_the_wrong_type_are_refused(void **state)
         "{\"exp\":1800000000,\"channel\":[\"a\"]}",
         "{\"exp\":1800000000,\"client\":{}}",
         "{\"exp\":1800000000,\"jti\":7}",
+        "{\"exp\":1800000000,\"subs\":[]}",
+        "{\"exp\":1800000000,\"subs\":\"a\"}",
+        "{\"exp\":1800000000,\"channels\":{}}",
+        "{\"exp\":1800000000,\"channels\":\"a\"}",
         "{\"exp\":1800000000,\"nbf\":\"0\"}",
         "{\"exp\":1800000000,\"nbf\":-1}",
         "{\"exp\":1800000000,\"nbf\":1.5}",
@@ -501,6 +530,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_of_rfc_7515_is_good_until_it_expires),
         cmocka_unit_test(claims_are_handed_out_decoded),
+        cmocka_unit_test(channels_are_handed_out_as_they_stand),
         cmocka_unit_test(a_made_token_is_good_and_is_what_any_other_maker_makes),
         cmocka_unit_test(what_else_a_header_says_has_no_say),
         cmocka_unit_test(only_hs256_is_an_algorithm),
