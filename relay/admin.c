@@ -6,29 +6,46 @@
 #include "base/stats.h"
 #include "fabric/node_stats.h"
 
-#define RELAY_STATS(X)                                                                             \
-    X(published, STAT_COUNTER, "heddle_relay_publications_total", "result=\"accepted\"",           \
-      "Publications, by result")                                                                   \
-    X(duplicates, STAT_COUNTER, "heddle_relay_publications_total", "result=\"duplicate\"",         \
-      "Publications, by result")                                                                   \
-    X(refused, STAT_COUNTER, "heddle_relay_publications_total", "result=\"refused\"",              \
-      "Publications, by result")                                                                   \
-    X(deliveries, STAT_COUNTER, "heddle_relay_deliveries_total", NULL, "Messages queued to links") \
-    X(overflows, STAT_COUNTER, "heddle_relay_link_overflows_total", NULL,                          \
-      "Links reset because their window was full; they start again from their positions")          \
-    X(unrecovered, STAT_COUNTER, "heddle_relay_unrecovered_total", NULL,                           \
-      "Subscriptions that could not go on from their position; their listeners are told")          \
-    X(dropped_size, STAT_COUNTER, "heddle_history_dropped_messages_total", "reason=\"size\"",      \
-      "Messages that left a history, by cause")                                                    \
-    X(dropped_age, STAT_COUNTER, "heddle_history_dropped_messages_total", "reason=\"age\"",        \
-      "Messages that left a history, by cause")                                                    \
-    X(dropped_memory, STAT_COUNTER, "heddle_history_dropped_messages_total", "reason=\"memory\"",  \
-      "Messages that left a history, by cause")                                                    \
-    X(history_bytes, STAT_GAUGE, "heddle_history_bytes", NULL, "Memory of all histories")          \
-    X(unexpected, STAT_COUNTER, "heddle_relay_unexpected_envelopes_total", NULL,                   \
-      "Envelopes that make no sense here")                                                         \
-    X(channels, STAT_GAUGE, "heddle_relay_channels", NULL, "Channels that exist")                  \
-    X(edges, STAT_GAUGE, "heddle_relay_edges", NULL, "Edges linked")
+#define RELAY_STATS(X)                                                                              \
+    X(published, STAT_COUNTER, "heddle_relay_publications_total", "result=\"accepted\"",            \
+      "Publications, by result")                                                                    \
+    X(duplicates, STAT_COUNTER, "heddle_relay_publications_total", "result=\"duplicate\"",          \
+      "Publications, by result")                                                                    \
+    X(refused, STAT_COUNTER, "heddle_relay_publications_total", "result=\"refused\"",               \
+      "Publications, by result")                                                                    \
+    X(deliveries, STAT_COUNTER, "heddle_relay_deliveries_total", NULL, "Messages queued to links")  \
+    X(overflows, STAT_COUNTER, "heddle_relay_link_overflows_total", NULL,                           \
+      "Links reset because their window was full; they start again from their positions")           \
+    X(unrecovered, STAT_COUNTER, "heddle_relay_unrecovered_total", NULL,                            \
+      "Subscriptions that could not go on from their position; their listeners are told")           \
+    X(dropped_size, STAT_COUNTER, "heddle_history_dropped_messages_total", "reason=\"size\"",       \
+      "Messages that left a history, by cause")                                                     \
+    X(dropped_age, STAT_COUNTER, "heddle_history_dropped_messages_total", "reason=\"age\"",         \
+      "Messages that left a history, by cause")                                                     \
+    X(dropped_memory, STAT_COUNTER, "heddle_history_dropped_messages_total", "reason=\"memory\"",   \
+      "Messages that left a history, by cause")                                                     \
+    X(history_bytes, STAT_GAUGE, "heddle_history_bytes", NULL, "Memory of all histories")           \
+    X(unexpected, STAT_COUNTER, "heddle_relay_unexpected_envelopes_total", NULL,                    \
+      "Envelopes that make no sense here")                                                          \
+    X(channels, STAT_GAUGE, "heddle_relay_channels", NULL, "Channels that exist")                   \
+    X(edges, STAT_GAUGE, "heddle_relay_edges", NULL, "Edges linked")                                \
+    X(members, STAT_GAUGE, "heddle_mesh_members", NULL, "Relays in the view that is in force here") \
+    X(views, STAT_COUNTER, "heddle_mesh_views_total", NULL, "Views that came into force here")      \
+    X(settled, STAT_GAUGE, "heddle_mesh_settled", NULL,                                             \
+      "1: all channels of the view are where they belong, and copied")                              \
+    X(given, STAT_COUNTER, "heddle_mesh_channels_total", "direction=\"given\"",                     \
+      "Channels that changed hands")                                                                \
+    X(taken, STAT_COUNTER, "heddle_mesh_channels_total", "direction=\"taken\"",                     \
+      "Channels that changed hands")                                                                \
+    X(guests, STAT_COUNTER, "heddle_mesh_guest_messages_total", NULL,                               \
+      "Messages of another lineage that were published again into their channel")                   \
+    X(forwarded, STAT_COUNTER, "heddle_relay_forwarded_requests_total", NULL,                       \
+      "Requests sent on to the relay that owns their channel")                                      \
+    X(waiting, STAT_GAUGE, "heddle_relay_waiting_requests", NULL,                                   \
+      "Requests that wait for a channel to change hands")                                           \
+    X(copies, STAT_COUNTER, "heddle_relay_copies_total", NULL, "Publications sent to a replica")    \
+    X(uncommitted, STAT_GAUGE, "heddle_relay_uncommitted_bytes", NULL,                              \
+      "Publications that wait for a replica to keep them")
 
 typedef struct relay_stats {
     RELAY_STATS(STATS_FIELD)
@@ -58,11 +75,18 @@ static void get_livez(void *context, http_exchange_t *exchange)
     respond_text(exchange, SPAN("ok\n"));
 }
 
-/* A relay that listens is ready: it depends on nobody. */
+/* A relay is ready when edges may use it: not while it waits for the others after its start, nor while it sees a cluster
+ * that it has still to join. */
 static void get_readyz(void *context, http_exchange_t *exchange)
 {
-    (void)context;
-    http_exchange_respond(exchange, 200, "application/json", NULL, SPAN("{\"ready\":true,\"reasons\":[]}\n"));
+    const relay_admin_t *self = context;
+    if (relay_front_counts(self->front).serves)
+        http_exchange_respond(exchange, 200, "application/json", NULL,
+                              SPAN("{\"ready\":true,\"reasons\":[]}\n"));
+    else
+        http_exchange_respond(
+            exchange, 503, "application/json", NULL,
+            SPAN("{\"ready\":false,\"reasons\":[\"not yet in one view with the other relays\"]}\n"));
 }
 
 static void update(relay_admin_t *self)
@@ -82,6 +106,16 @@ static void update(relay_admin_t *self)
     stats_set(&stats->unexpected, counts.unexpected);
     stats_set(&stats->channels, counts.channels);
     stats_set(&stats->edges, counts.edges);
+    stats_set(&stats->members, counts.members);
+    stats_set(&stats->views, counts.views);
+    stats_set(&stats->settled, counts.settled);
+    stats_set(&stats->given, counts.given);
+    stats_set(&stats->taken, counts.taken);
+    stats_set(&stats->guests, counts.guests);
+    stats_set(&stats->forwarded, counts.forwarded);
+    stats_set(&stats->waiting, counts.waiting);
+    stats_set(&stats->copies, counts.copies);
+    stats_set(&stats->uncommitted, counts.uncommitted);
     node_stats_update(&self->node_stats, self->node, self->sockets);
 }
 

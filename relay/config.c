@@ -35,6 +35,13 @@ static const config_row_t fabric_rows[] = {
      .example = "/etc/heddle/keys",
      .help = "A directory with the public key (*.pub) of each edge and tool that may connect; SIGHUP reads "
              "it again."},
+    {.key = "heartbeat",
+     .type = CONFIG_DURATION,
+     .offset = offsetof(relay_fabric_config_t, heartbeat),
+     .fallback = "500ms",
+     .min = HEARTBEAT_MIN_US,
+     .max = HEARTBEAT_MAX_US,
+     .help = "Between two signs of life on an idle link; who is silent for five of them is taken for dead."},
     {.key = "insecure",
      .type = CONFIG_BOOL,
      .offset = offsetof(relay_fabric_config_t, insecure),

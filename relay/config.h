@@ -17,6 +17,7 @@ typedef struct relay_listen_config {
 typedef struct relay_fabric_config {
     char *secret_key_file;  /* empty: none */
     char *allowed_keys_dir; /* empty: none; both or neither */
+    uint64_t heartbeat;     /* us */
     bool insecure;          /* the fabric may be bound where other machines reach it */
 } relay_fabric_config_t;
 

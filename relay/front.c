@@ -327,6 +327,9 @@ relay_front_counts_t relay_front_counts(const relay_front_t *self)
     counts.guests = self->handover.guests;
     counts.copies = self->copies.copies;
     counts.members = self->tenures.view.count;
+    counts.uncommitted = self->copies.bytes;
+    counts.settled = relay_handover_is_done(&self->handover);
+    counts.serves = relay_mesh_serves(self->mesh);
     relay_peer_slot_t at = 0;
     for (link_t *link; (link = relay_peers_next(&self->context.peers, &at)) != NULL;) {
         counts.links++;

@@ -106,6 +106,7 @@ static void open_node(relay_t *self)
         .context = self,
     };
     options.link.window = self->config->limits.link_window;
+    options.link.heartbeat_us = self->config->fabric.heartbeat;
     self->node = node_new(&options, clock_now_us());
     buf_t list = {0};
     namespaces_encode(&self->namespaces, &list);
