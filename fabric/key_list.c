@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -130,8 +129,8 @@ static int take_directory(key_list_t *self, const char *directory, buf_t *why)
     }
     int err = take_files(self, directory, items, count, why);
     for (int i = 0; i < count; i++)
-        free(items[i]); /* scandir's */
-    free(items);
+        mem_free(items[i]); /* scandir's, from malloc as ours */
+    mem_free(items);
     return err;
 }
 

@@ -327,6 +327,20 @@ async def test_keys_are_introduced_one_node_after_the_other(guarded):
     await assert_carries(guarded)
 
 
+def test_an_edge_says_when_nothing_protects_the_way_to_its_relays(tmp_path, keys):
+    bare = Edge("bare", tmp_path, ["dns://relays.invalid:7700"], None)
+    keyed = Edge("keyed", tmp_path, ["dns://relays.invalid:7700"], {"fabric": keys.of_edge("edge-1")})
+    try:
+        assert bare.start().wait_event("edge.fabric_insecure")["relay"] == "dns://relays.invalid:7700"
+        keyed.start()
+        assert bare.terminate() == 0 and keyed.terminate() == 0
+        assert not keyed.events("edge.fabric_insecure")
+    finally:
+        for edge in (bare, keyed):
+            if edge.is_running():
+                edge.kill()
+
+
 # --- settings ---
 
 def check(tmp_path, program, fabric, listen="tcp://0.0.0.0:7700"):
