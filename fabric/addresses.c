@@ -1,8 +1,6 @@
 #include "fabric/addresses.h"
 
-#include <netdb.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -10,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "fabric/endpoint.h"
+#include "fabric/resolver.h"
 
 #define INTERVAL_US (5u * CLOCK_SEC)
 
@@ -37,8 +36,8 @@ struct addresses_lookup {
     uint16_t port;  /* of a name's addresses */
     found_t *found; /* owned array; a fixed address stands here from the start */
     size_t count;
-    uint64_t due; /* us; of the next lookup */
-    uv_getaddrinfo_t request;
+    uint64_t due;         /* us; of the next lookup */
+    resolver_t *resolver; /* owned; the system's lookup that goes on */
     name_state_t state;
     bool looking; /* a lookup goes on */
     bool crowded; /* ... and has found more than there is room for */
@@ -132,38 +131,25 @@ static void sweep(addresses_lookup_t *entry)
 
 /* --- lookups --- */
 
-static int error_of(int status)
+static void system_found(void *context, const char *host)
 {
-    switch (status) {
-    case UV_EAI_NONAME:
-    case UV_EAI_NODATA: return ERR_NOT_FOUND;
-    case UV_EAI_AGAIN: return ERR_AGAIN;
-    case UV_ECANCELED: return ERR_CLOSED;
-    default: return ERR_UNAVAILABLE;
-    }
+    addresses_found(context, host);
 }
 
-static void answered(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
+static void system_done(void *context, int err)
 {
-    addresses_lookup_t *entry = request->data;
-    char host[HOST_SIZE];
-    for (const struct addrinfo *item = list; item; item = item->ai_next) {
-        if (getnameinfo(item->ai_addr, item->ai_addrlen, host, sizeof host, NULL, 0, NI_NUMERICHOST) == 0)
-            addresses_found(entry, host);
-    }
-    uv_freeaddrinfo(list);
-    addresses_looked_up(entry, status ? error_of(status) : OK);
+    addresses_lookup_t *entry = context;
+    entry->resolver = NULL;
+    addresses_looked_up(entry, err);
 }
+
+static const resolver_events_t system_events = {system_found, system_done};
 
 static void ask_system(addresses_lookup_t *entry)
 {
-    /* ADDRCONFIG: no IPv6 addresses where there is no IPv6. */
-    const struct addrinfo hints = {
-        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-    entry->request.data = entry;
-    int status = uv_getaddrinfo(entry->owner->loop, &entry->request, answered, entry->name, NULL, &hints);
-    if (status)
-        addresses_looked_up(entry, error_of(status));
+    int err = resolver_start(&entry->resolver, entry->owner->loop, entry->name, &system_events, entry);
+    if (err)
+        addresses_looked_up(entry, err);
 }
 
 static void look_up(addresses_lookup_t *entry)
@@ -310,9 +296,9 @@ void addresses_close(addresses_t *self)
         return;
     self->closed = true;
     for (size_t i = 0; i < self->count; i++) {
-        if (self->entries[i].looking && !self->options.resolve)
-            uv_cancel(
-                (uv_req_t *)&self->entries[i].request); /* fails if it has begun: then it ends by itself */
+        addresses_lookup_t *entry = &self->entries[i];
+        entry->looking &= !entry->resolver;
+        resolver_drop(&entry->resolver);
     }
 }
 

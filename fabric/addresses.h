@@ -1,9 +1,9 @@
 /* fabric/addresses - which addresses a list of relays stands for now: its fixed entries, and what the names
  * among them (dns://NAME:PORT) have for records, asked for again and again.
  * Owner:  fabric/sockets.
- * Thread: the loop's. Names are looked up in libuv's threads.
- * Life:   addresses_new -> addresses_start -> addresses_tick* -> addresses_close -> the loop runs on until the
- *         lookups have ended -> addresses_destroy
+ * Thread: the loop's. Names are looked up in threads of their own (fabric/resolver).
+ * Life:   addresses_new -> addresses_start -> addresses_tick* -> addresses_close (idempotent) -> the loop runs
+ *         on until its handles are gone -> addresses_destroy
  *
  * What a lookup finds is there at once; what is missing from one is gone only after three in a row, since a
  * resolver may answer in part. A lookup that fails, or finds nothing, changes nothing. An address that several
@@ -50,7 +50,8 @@ uint64_t addresses_due(const addresses_t *self); /* us; UINT64_MAX = never: ther
 /* Different addresses that are there. */
 size_t addresses_count(const addresses_t *self);
 
-/* No more events; lookups that go on end unheard. */
+/* No more events. The system's lookups that go on are left behind; those of another resolve still have to end
+ * before addresses_destroy, unheard. */
 void addresses_close(addresses_t *self);
 
 /* --- for resolve functions --- */

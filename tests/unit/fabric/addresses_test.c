@@ -361,15 +361,6 @@ static void the_system_knows_localhost(void **state)
     assert_int_equal(addresses_count(addresses), there_count);
 }
 
-static void the_system_takes_a_numeric_name_for_an_address(void **state)
-{
-    (void)state;
-    uv_loop_t loop;
-    run_loop(&loop, "dns://127.0.0.7:7700", false);
-    assert_int_equal(there_count, 1);
-    assert_true(is_there("tcp://127.0.0.7:7700"));
-}
-
 static void a_lookup_of_the_system_that_goes_on_ends_unheard_after_the_close(void **state)
 {
     (void)state;
@@ -396,7 +387,6 @@ int main(void)
         TEST(an_address_that_could_not_be_taken_comes_again),
         TEST(a_lookup_that_ends_after_the_close_changes_nothing),
         TEST(the_system_knows_localhost),
-        TEST(the_system_takes_a_numeric_name_for_an_address),
         TEST(a_lookup_of_the_system_that_goes_on_ends_unheard_after_the_close),
     };
     return cmocka_run_group_tests_name("fabric/addresses", tests, NULL, NULL);
