@@ -39,7 +39,8 @@ class HostError(Exception):
 def as_root():
     """Makes this program root, if need be in a user namespace of its own. Returns only if it is root."""
     if os.geteuid() != 0:
-        os.execvp("unshare", ["unshare", "--user", "--map-root-user", "--", *read_own_command()])
+        # with a network of its own as well: one can come back only to a namespace that one has power over
+        os.execvp("unshare", ["unshare", "--user", "--map-root-user", "--net", "--", *read_own_command()])
 
 
 def read_own_command():
