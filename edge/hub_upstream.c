@@ -230,7 +230,8 @@ void edge_hub_moved(edge_hub_t *self)
         span_t name = edge_channel_name(channel);
         const link_t *route = uplink_route(self->uplink, name);
         uint64_t former = uplink_moved_from(self->uplink, name);
-        if (route && (former || link_peer(route) != channel->via))
+        if (route &&
+            (former || link_peer(route) != channel->via || !uplink_is_owner(self->uplink, name, route)))
             move(self, channel, route, former);
     }
     settle_all(self);

@@ -128,11 +128,24 @@ static int send_from_link(void *context, link_t *link, span_t message)
     return self->options.events->send(self->options.context, message);
 }
 
+/* A relay of this name with another id is the same relay, started anew: the old link need not wait for its
+ * death. */
+static void reset_namesake(node_t *self, uint64_t id, span_t name, uint64_t now_us)
+{
+    LIST_EACH_SAFE (node, &self->order) {
+        peer_t *peer = LIST_ITEM(node, peer_t, node);
+        if (peer->id != id && link_is_up(peer->link) && span_is(name, link_peer_name(peer->link)))
+            link_reset(peer->link, ERR_CLOSED, now_us);
+    }
+}
+
 static void link_up(void *context, link_t *link, const envelope_t *greeting)
 {
     node_t *self = context;
     self->up++;
     log_info("link.up", "peer=%s id=%016" PRIx64, log_safe(span_str(link_peer_name(link))), link_peer(link));
+    if (link_peer_role(link) == ROLE_RELAY)
+        reset_namesake(self, link_peer(link), span_str(link_peer_name(link)), self->last_turn);
     self->options.events->up(self->options.context, link, greeting);
 }
 
@@ -271,17 +284,6 @@ static void take_seek(node_t *self, const link_header_t *header, const envelope_
     envelope_t answer = {.kind = KIND_HERE,
                          .here = {span_str(self->identity.cluster), span_str(self->identity.name)}};
     send_loose(self, header->source, 0, &answer);
-}
-
-/* A relay of this name with another id is the same relay, started anew: the old link need not wait for its
- * death. */
-static void reset_namesake(node_t *self, uint64_t id, span_t name, uint64_t now_us)
-{
-    LIST_EACH_SAFE (node, &self->order) {
-        peer_t *peer = LIST_ITEM(node, peer_t, node);
-        if (peer->id != id && link_is_up(peer->link) && span_is(name, link_peer_name(peer->link)))
-            link_reset(peer->link, ERR_CLOSED, now_us);
-    }
 }
 
 /* Of two that both seek and accept, the one with the smaller id opens the link. */

@@ -446,6 +446,12 @@ link_t *uplink_route(const uplink_t *self, span_t channel)
     return routes_find(&self->routes, channel);
 }
 
+bool uplink_is_owner(const uplink_t *self, span_t channel, const link_t *relay)
+{
+    const view_t *view = &self->routes.view;
+    return view->number == 0 || view_ranks(view, channel).owner == link_peer(relay);
+}
+
 uint64_t uplink_moved_from(const uplink_t *self, span_t channel)
 {
     return routes_moved_from(&self->routes, channel);

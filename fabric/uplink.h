@@ -81,6 +81,10 @@ void uplink_tick(uplink_t *self, uint64_t now_us);
 /* The relay to talk to for a channel: its owner, or one that forwards to it. NULL = none is up. */
 link_t *uplink_route(const uplink_t *self, span_t channel);
 
+/* Does that relay own the channel? If not it forwards, and forgets for whom when the view changes: then the channel is to be
+ * subscribed again. */
+bool uplink_is_owner(const uplink_t *self, span_t channel, const link_t *relay);
+
 /* Within `moved`: the relay that owned the channel until now, if its owner is another one, or the same one of
  * another lineage; else 0. */
 uint64_t uplink_moved_from(const uplink_t *self, span_t channel);

@@ -225,11 +225,9 @@ bool relay_channel_may_hold(const relay_channel_t *self, position_t position, ui
 {
     position_t top = relay_channel_position(self);
     uint32_t at;
-    if (!position_same_epoch(top, position) || position.offset == 0 ||
-        position.offset > top.offset + self->standing.waiting)
+    if (!position_same_epoch(top, position) || position.offset == 0 || position.offset > top.offset)
         return false;
-    if (position.offset > top.offset ||
-        !relay_history_covers(&self->history, position.offset - 1, top.offset, &at))
+    if (!relay_history_covers(&self->history, position.offset - 1, top.offset, &at))
         return true;
     envelope_t message;
     span_t bytes = relay_message_bytes(relay_history_at(&self->history, at));

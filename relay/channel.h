@@ -76,8 +76,8 @@ void relay_channel_commit(relay_channel_t *self, relay_context_t *context, span_
 position_t relay_channel_publish(relay_channel_t *self, relay_context_t *context,
                                  const envelope_pub_t *publication, uint64_t now_us, uint64_t wall_us);
 
-/* May the publication of that id be at that position? false: the channel is in another epoch, or has not come so far, or
- * another one is there. */
+/* May the publication of that id be at that position? false: the channel is in another epoch, or has not come so far
+ * (what waits does not count), or another one is there. */
 bool relay_channel_may_hold(const relay_channel_t *self, position_t position, uint64_t node,
                             uint64_t counter);
 

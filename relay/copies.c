@@ -229,6 +229,29 @@ void relay_copies_confirm(relay_copies_t *self, relay_channel_t *channel, link_t
     entry->ordinal = to->sent;
 }
 
+static bool is_that(const entry_t *entry, const relay_channel_t *channel, position_t position, uint64_t node,
+                    uint64_t counter)
+{
+    if (entry->channel != channel || entry->size == 0 || entry->position.offset != position.offset)
+        return false;
+    envelope_t message;
+    span_t bytes = span_new(entry->bytes, entry->size);
+    return envelope_decode(&bytes, &message) == OK && message.msg.node == node &&
+           message.msg.counter == counter;
+}
+
+bool relay_copies_holds(const relay_copies_t *self, const relay_channel_t *channel, position_t position,
+                        uint64_t node, uint64_t counter)
+{
+    for (size_t i = 0; i < VIEW_MEMBERS_MAX && self->replicas[i].member; i++) {
+        LIST_EACH (at, &self->replicas[i].entries) {
+            if (is_that(LIST_ITEM(at, entry_t, node), channel, position, node, counter))
+                return true;
+        }
+    }
+    return false;
+}
+
 static void commit(relay_copies_t *self, entry_t *entry, uint64_t now_us)
 {
     if (entry->size)

@@ -56,6 +56,10 @@ int relay_copies_publish(relay_copies_t *self, relay_channel_t *channel, link_t 
 void relay_copies_confirm(relay_copies_t *self, relay_channel_t *channel, link_t *replica,
                           relay_peer_slot_t origin, uint64_t counter, position_t position);
 
+/* Does the publication of that id wait at that position? */
+bool relay_copies_holds(const relay_copies_t *self, const relay_channel_t *channel, position_t position,
+                        uint64_t node, uint64_t counter);
+
 /* Sends the replica what the channel is, if it was not yet. ERR_FULL: not now. */
 int relay_copies_introduce(relay_copies_t *self, relay_channel_t *channel, link_t *replica, uint64_t now_us);
 

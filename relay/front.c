@@ -115,11 +115,13 @@ static bool was_published(relay_front_t *self, const relay_wish_t *wish, relay_c
     const envelope_pub_t *pub = &wish->envelope->pub;
     position_t position;
     if (!(pub->flags & MESSAGE_RESENT) ||
-        !relay_publishers_find(&self->publishers, pub->node, pub->counter, &position) ||
-        !relay_channel_may_hold(channel, position, pub->node, pub->counter))
+        !relay_publishers_find(&self->publishers, pub->node, pub->counter, &position))
+        return false;
+    bool waits = replica && relay_copies_holds(&self->copies, channel, position, pub->node, pub->counter);
+    if (!waits && !relay_channel_may_hold(channel, position, pub->node, pub->counter))
         return false;
     self->counts.duplicates++;
-    if (replica && position.offset > relay_channel_position(channel).offset)
+    if (waits)
         relay_copies_confirm(&self->copies, channel, replica, wish->from, pub->counter, position);
     else
         publish_ok(self, wish->from, pub->counter, position, now_us);

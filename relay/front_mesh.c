@@ -221,7 +221,7 @@ void relay_front_forward(relay_front_t *self, const relay_wish_t *wish, uint64_t
     else
         self->counts.forwarded++;
     if (lasts(wish->envelope))
-        relay_peers_set_forwarded(&self->context.peers, wish->from, owner);
+        relay_peers_set_forwarded(&self->context.peers, wish->from);
     buf_fini(&bytes);
 }
 
@@ -260,8 +260,20 @@ static bool is_late(const relay_front_t *self, const link_t *from, span_t bytes)
     return channel.size && view_ranks(&self->tenures.view, channel).owner != link_peer(from);
 }
 
+/* It starts again from its positions. */
+static void cut_off(relay_front_t *self, uint64_t node, uint64_t now_us)
+{
+    link_t *link = node_find_link(self->node, node);
+    if (link && link_is_up(link) && link_peer_role(link) != ROLE_RELAY)
+        link_reset(link, ERR_FULL, now_us);
+}
+
 static void take_back(relay_front_t *self, const link_t *from, const envelope_back_t *back, uint64_t now_us)
 {
+    if (back->envelope.size == 0) { /* it can't keep up with that owner */
+        cut_off(self, back->node, now_us);
+        return;
+    }
     if (is_late(self, from, back->envelope))
         return;
     link_t *link = node_find_link(self->node, back->node);
@@ -273,16 +285,12 @@ static void take_back(relay_front_t *self, const link_t *from, const envelope_ba
                                now_us);
 }
 
-/* A node that the other relay forwarded for has gone; or that relay, an owner, can't keep a node that this relay
- * forwards for. */
+/* A node that the other relay forwarded for has gone. */
 static void take_gone(relay_front_t *self, link_t *from, uint64_t node, uint64_t now_us)
 {
     relay_peer_slot_t slot = relay_peers_find_behind(&self->context.peers, from, node);
-    link_t *link = node_find_link(self->node, node);
     if (slot != RELAY_NO_PEER)
         relay_peers_kill(&self->context.peers, slot, now_us);
-    else if (link && link_is_up(link) && relay_peers_forwarded(&self->context.peers, relay_peers_slot(link)))
-        link_reset(link, ERR_FULL, now_us);
 }
 
 static void tell_relays_gone(relay_front_t *self, uint64_t node, uint64_t now_us)
@@ -295,22 +303,11 @@ static void tell_relays_gone(relay_front_t *self, uint64_t node, uint64_t now_us
     }
 }
 
-/* Who had this relay forward to one that is gone does it again, from its positions. */
-static void reset_those_who_used(relay_front_t *self, uint64_t owner, uint64_t now_us)
-{
-    relay_peer_slot_t slot = 0;
-    for (link_t *link; (link = relay_peers_next(&self->context.peers, &slot)) != NULL;) {
-        if (relay_peers_forwarded(&self->context.peers, slot - 1) == owner)
-            link_reset(link, ERR_CLOSED, now_us);
-    }
-}
-
 void relay_front_mesh_down(relay_front_t *self, link_t *link, uint64_t now_us)
 {
     if (link_peer_role(link) == ROLE_RELAY) {
         relay_peers_kill_behind(&self->context.peers, link, now_us);
         relay_mesh_down(self->mesh, link, now_us);
-        reset_those_who_used(self, link_peer(link), now_us);
     } else if (relay_peers_forwarded(&self->context.peers, relay_peers_slot(link))) {
         tell_relays_gone(self, link_peer(link), now_us);
     }

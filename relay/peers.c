@@ -16,9 +16,9 @@ struct relay_peer {
     link_t *link;  /* borrowed; while LIVE or CUT */
     uint64_t node; /* 0: the link's own peer; of one that lingers, its id */
     peer_state_t state;
-    uint64_t forwarded; /* the owner that something was forwarded to; 0 = none */
-    uint64_t left_us;   /* when it began to linger */
-    uint64_t died_in;   /* the sweep that was the last to begin when it died */
+    bool forwarded;
+    uint64_t left_us; /* when it began to linger */
+    uint64_t died_in; /* the sweep that was the last to begin when it died */
 };
 
 void relay_peers_init(relay_peers_t *self)
@@ -190,8 +190,8 @@ void relay_peers_tick(relay_peers_t *self, uint64_t now_us)
 {
     for (size_t i = 0; i < self->count; i++) {
         struct relay_peer *peer = &self->slots[i];
-        envelope_t gone = {.kind = KIND_GONE, .gone = {peer->node}};
-        if (peer->state == CUT && link_send(peer->link, &gone, now_us) == OK)
+        envelope_t cut = {.kind = KIND_BACK, .back = {peer->node, {0}}};
+        if (peer->state == CUT && link_send(peer->link, &cut, now_us) == OK)
             relay_peers_kill(self, (relay_peer_slot_t)i, now_us);
         if (peer->state == LINGERING && now_us >= peer->left_us + RELAY_PEER_LINGER_US) {
             *peer = (struct relay_peer){.state = DEAD, .died_in = self->sweep};
@@ -200,16 +200,16 @@ void relay_peers_tick(relay_peers_t *self, uint64_t now_us)
     }
 }
 
-void relay_peers_set_forwarded(relay_peers_t *self, relay_peer_slot_t slot, uint64_t owner)
+void relay_peers_set_forwarded(relay_peers_t *self, relay_peer_slot_t slot)
 {
-    if (slot < self->count && self->slots[slot].state == LIVE && !self->slots[slot].forwarded)
-        self->slots[slot].forwarded = owner;
+    if (find_live(self, slot))
+        self->slots[slot].forwarded = true;
 }
 
-uint64_t relay_peers_forwarded(const relay_peers_t *self, relay_peer_slot_t slot)
+bool relay_peers_forwarded(const relay_peers_t *self, relay_peer_slot_t slot)
 {
     const struct relay_peer *peer = find_live(self, slot);
-    return peer ? peer->forwarded : 0;
+    return peer && peer->forwarded;
 }
 
 /* --- walking and sweeping --- */

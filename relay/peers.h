@@ -74,9 +74,9 @@ int relay_peers_send(relay_peers_t *self, relay_peer_slot_t slot, span_t encoded
  * dead. Once a turn. */
 void relay_peers_tick(relay_peers_t *self, uint64_t now_us);
 
-/* Something that lasts was forwarded for this peer to an owner: which one; 0 = nothing was. Of several, the first. */
-void relay_peers_set_forwarded(relay_peers_t *self, relay_peer_slot_t slot, uint64_t owner);
-uint64_t relay_peers_forwarded(const relay_peers_t *self, relay_peer_slot_t slot);
+/* Has something been forwarded for this peer, that owners keep as long as it is here? */
+void relay_peers_set_forwarded(relay_peers_t *self, relay_peer_slot_t slot);
+bool relay_peers_forwarded(const relay_peers_t *self, relay_peer_slot_t slot);
 
 /* Walks those who live and have a link of their own: for (slot = 0; (link = relay_peers_next(p, &slot)) != NULL;). */
 link_t *relay_peers_next(const relay_peers_t *self, relay_peer_slot_t *at);

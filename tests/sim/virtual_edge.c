@@ -71,7 +71,8 @@ static void moved(void *context)
     for (size_t i = 0; i < self->subscription_count; i++) {
         virtual_subscription_t *subscription = &self->subscriptions[i];
         const link_t *relay = uplink_route(self->uplink, span_str(subscription->channel));
-        if ((relay && link_peer(relay) != subscription->via) ||
+        if ((relay && (link_peer(relay) != subscription->via ||
+                       !uplink_is_owner(self->uplink, span_str(subscription->channel), relay))) ||
             uplink_moved_from(self->uplink, span_str(subscription->channel)))
             subscription->state = SUBSCRIPTION_WAITS;
     }
