@@ -18,8 +18,7 @@
 #include "cli/bench_proc.h"
 #include "cli/command.h"
 #include "cli/options.h"
-#include "fabric/sockets.h"
-#include "fabric/uplink.h"
+#include "party.h"
 
 /* For the relay to be found, and at the end for what is on its way. */
 #define PATIENCE_US (10 * UINT64_C(1000000))
@@ -85,21 +84,19 @@ static const cli_options_t options = {
 
 typedef enum phase { PHASE_SUBSCRIBES, PHASE_LOADS, PHASE_DRAINS, PHASE_DONE } phase_t;
 
-/* A node with its sockets; the first one publishes, the others subscribe. */
-typedef struct party {
-    node_t *node;       /* owned */
-    sockets_t *sockets; /* owned */
-    uplink_t *uplink;   /* owned */
-    uint64_t *offsets;  /* owned; of each channel's newest message */
-    size_t answered;    /* subscriptions */
-} party_t;
+/* The first one publishes, the others subscribe. */
+typedef struct member {
+    party_t party;
+    uint64_t *offsets; /* owned; of each channel's newest message */
+    size_t answered;   /* subscriptions */
+} member_t;
 
 static struct bench {
     settings_t settings;
     uv_loop_t loop;
     uv_timer_t deadline;
-    party_t *parties; /* owned; settings.subscribers + 1 */
-    uint8_t *payload; /* owned */
+    member_t *members; /* owned; settings.subscribers + 1 */
+    uint8_t *payload;  /* owned */
     phase_t phase;
     uint64_t now_us;
     uint64_t begun_us, ended_us;
@@ -109,19 +106,17 @@ static struct bench {
     const char *failure;
 } bench;
 
-static party_t *publisher(void)
+static member_t *publisher(void)
 {
-    return &bench.parties[0];
+    return &bench.members[0];
 }
 
 static void close_all(void)
 {
     bench.phase = PHASE_DONE;
     uv_close((uv_handle_t *)&bench.deadline, NULL);
-    for (size_t i = 0; i <= bench.settings.subscribers; i++) {
-        node_close(bench.parties[i].node, "the bench is over", bench.now_us);
-        sockets_close(bench.parties[i].sockets);
-    }
+    for (size_t i = 0; i <= bench.settings.subscribers; i++)
+        party_leave(&bench.members[i].party);
 }
 
 static void give_up(const char *failure)
@@ -164,7 +159,7 @@ static void publish_all(void)
         const publication_t publication = {.channel = channel_name(bench.next),
                                            .flags = MESSAGE_BINARY,
                                            .payload = span_new(bench.payload, bench.settings.size)};
-        if (uplink_publish(publisher()->uplink, &publication, published, NULL, bench.now_us))
+        if (uplink_publish(publisher()->party.uplink, &publication, published, NULL, bench.now_us))
             return;
         bench.next = (bench.next + 1) % bench.settings.channels;
     }
@@ -173,12 +168,12 @@ static void publish_all(void)
 static void message(void *context, link_t *relay, const envelope_msg_t *envelope)
 {
     (void)relay;
-    party_t *party = context;
+    member_t *member = context;
     uint64_t number = channel_number(envelope->channel);
-    bool next = number < bench.settings.channels && envelope->offset == party->offsets[number] + 1;
+    bool next = number < bench.settings.channels && envelope->offset == member->offsets[number] + 1;
     bench.faults += !next;
     if (number < bench.settings.channels)
-        party->offsets[number] = envelope->offset;
+        member->offsets[number] = envelope->offset;
     bench.delivered++;
 }
 
@@ -206,8 +201,8 @@ static void stop_loading(uv_timer_t *timer)
 static bool all_subscribed(void)
 {
     for (size_t i = 0; i <= bench.settings.subscribers; i++) {
-        const party_t *party = &bench.parties[i];
-        if (node_links_up(party->node) == 0 || (i && party->answered < bench.settings.channels))
+        const member_t *member = &bench.members[i];
+        if (!party_is_linked(&member->party) || (i && member->answered < bench.settings.channels))
             return false;
     }
     return true;
@@ -215,7 +210,7 @@ static bool all_subscribed(void)
 
 static void go_on(void)
 {
-    uplink_counts_t counts = uplink_counts(publisher()->uplink);
+    uplink_counts_t counts = uplink_counts(publisher()->party.uplink);
     if (bench.phase == PHASE_SUBSCRIBES && all_subscribed()) {
         bench.phase = PHASE_LOADS;
         bench.begun_us = bench.now_us;
@@ -233,39 +228,16 @@ static void go_on(void)
     }
 }
 
-/* --- events of nodes and uplinks --- */
-
-static int send_message(void *context, span_t bytes)
-{
-    return sockets_send(((party_t *)context)->sockets, bytes);
-}
-
-static void link_up(void *context, link_t *link, const envelope_t *greeting)
-{
-    uplink_up(((party_t *)context)->uplink, link, greeting, bench.now_us);
-}
-
-static void link_envelope(void *context, link_t *link, const envelope_t *envelope)
-{
-    uplink_envelope(((party_t *)context)->uplink, link, envelope, bench.now_us);
-}
-
-static void link_down(void *context, link_t *link, int reason)
-{
-    (void)reason;
-    uplink_down(((party_t *)context)->uplink, link, bench.now_us);
-}
-
-static const node_events_t node_events = {send_message, link_up, link_envelope, link_down};
+/* --- events of uplinks --- */
 
 static void found(void *context, link_t *relay)
 {
-    party_t *party = context;
+    member_t *member = context;
     (void)relay;
-    if (party == publisher())
+    if (member == publisher())
         return;
     for (uint64_t i = 0; i < bench.settings.channels; i++) {
-        if (uplink_subscribe(party->uplink, channel_name(i), (position_t){0}, bench.now_us))
+        if (uplink_subscribe(member->party.uplink, channel_name(i), (position_t){0}, 0, bench.now_us))
             give_up("the subscriptions do not fit into the link");
     }
 }
@@ -285,11 +257,11 @@ static void moved(void *context) /* there is one relay */
 static void subscribed(void *context, link_t *relay, const envelope_sub_ok_t *answer)
 {
     (void)relay;
-    party_t *party = context;
+    member_t *member = context;
     uint64_t number = channel_number(answer->channel);
     if (number < bench.settings.channels)
-        party->offsets[number] = answer->since;
-    party->answered++;
+        member->offsets[number] = answer->since;
+    member->answered++;
 }
 
 static void not_subscribed(void *context, link_t *relay, const envelope_sub_no_t *answer)
@@ -315,55 +287,27 @@ static void room(void *context)
 static const uplink_events_t uplink_events = {found,          lost,  moved, message, subscribed,
                                               not_subscribed, asked, room,  NULL};
 
-static bool begin_turn(void *context, uint64_t now_us)
-{
-    (void)context;
-    bench.now_us = now_us;
-    return true;
-}
+/* --- life --- */
 
 static void end_turn(void *context, uint64_t now_us)
 {
-    party_t *party = context;
-    if (bench.phase == PHASE_DONE)
-        return;
-    uplink_tick(party->uplink, now_us);
-    go_on();
+    (void)context;
+    bench.now_us = now_us;
+    if (bench.phase != PHASE_DONE)
+        go_on();
 }
 
-/* --- life --- */
-
-static int open_party(party_t *party, buf_t *why)
+static int open_member(member_t *member, buf_t *why)
 {
-    const node_options_t node = {.name = "load",
-                                 .cluster = "heddle",
-                                 .role = ROLE_TOOL,
-                                 .seeks = 1,
-                                 .link = LINK_SETTINGS_DEFAULT,
-                                 .events = &node_events,
-                                 .context = party};
-    party->node = node_new(&node, clock_now_us());
-    party->uplink = uplink_new(&uplink_events, party);
-    uplink_attach(party->uplink, party->node);
-    party->offsets = mem_new_n(bench.settings.channels, sizeof *party->offsets);
-    char *addresses[] = {(char *)(uintptr_t)bench.settings.relay};
-    const config_list_t connect = {addresses, 1};
-    const sockets_options_t sockets = {.connect = &connect,
-                                       .node_id = node_id(party->node),
-                                       .begin = begin_turn,
-                                       .turn = end_turn,
-                                       .context = party};
-    int err = sockets_open(&party->sockets, &sockets, why);
-    return err ? err : sockets_start(party->sockets, &bench.loop, party->node);
+    member->offsets = mem_new_n(bench.settings.channels, sizeof *member->offsets);
+    return party_open(&member->party, &bench.loop, bench.settings.relay, &uplink_events, end_turn, member,
+                      why);
 }
 
-static void destroy_party(party_t *party)
+static void destroy_member(member_t *member)
 {
-    if (party->uplink)
-        uplink_destroy(&party->uplink);
-    node_destroy(&party->node);
-    sockets_destroy(&party->sockets);
-    mem_free(party->offsets);
+    party_destroy(&member->party);
+    mem_free(member->offsets);
 }
 
 static void report(void)
@@ -398,16 +342,16 @@ static const char *run(buf_t *why)
     uv_timer_start(&bench.deadline, time_is_up, PATIENCE_US / CLOCK_MS, 0);
     bench.now_us = clock_now_us();
     size_t count = (size_t)bench.settings.subscribers + 1;
-    bench.parties = mem_new_n(count, sizeof *bench.parties);
+    bench.members = mem_new_n(count, sizeof *bench.members);
     bench.payload = mem_new((size_t)bench.settings.size);
     for (size_t i = 0; i < count; i++) {
-        if (open_party(&bench.parties[i], why))
+        if (open_member(&bench.members[i], why))
             return buf_text(why);
     }
     uv_run(&bench.loop, UV_RUN_DEFAULT);
     for (size_t i = 0; i < count; i++)
-        destroy_party(&bench.parties[i]);
-    mem_free(bench.parties);
+        destroy_member(&bench.members[i]);
+    mem_free(bench.members);
     mem_free(bench.payload);
     uv_loop_close(&bench.loop);
     if (!bench.failure && bench.refused)
