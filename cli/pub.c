@@ -26,8 +26,8 @@ typedef struct pub_options {
 
 #define ROW(field) .offset = offsetof(pub_options_t, field)
 static const cli_option_t rows[] = {
-    CLI_TARGET_TO(pub_options_t,
-                  "tcp://HOST:PORT of a relay, or ws://HOST:PORT of an edge (which confirms nothing)"),
+    CLI_TARGET_TO(pub_options_t, "tcp://HOST:PORT or dns://NAME:PORT of a relay, or ws://HOST:PORT of an "
+                                 "edge (which confirms nothing)"),
     CLI_TARGET_TOKEN(pub_options_t),
     CLI_TARGET_KEY(pub_options_t),
     CLI_TARGET_RELAY_KEY(pub_options_t),

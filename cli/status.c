@@ -20,7 +20,7 @@ typedef struct status_options {
 
 #define ROW(field) .offset = offsetof(status_options_t, field)
 static const cli_option_t rows[] = {
-    CLI_TARGET_TO(status_options_t, "tcp://HOST:PORT of a relay"),
+    CLI_TARGET_TO(status_options_t, "tcp://HOST:PORT or dns://NAME:PORT of a relay"),
     CLI_TARGET_KEY(status_options_t),
     CLI_TARGET_RELAY_KEY(status_options_t),
     {.name = "timeout",

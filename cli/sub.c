@@ -25,7 +25,8 @@ typedef struct sub_options {
 
 #define ROW(field) .offset = offsetof(sub_options_t, field)
 static const cli_option_t rows[] = {
-    CLI_TARGET_TO(sub_options_t, "tcp://HOST:PORT of a relay, or ws://HOST:PORT of an edge"),
+    CLI_TARGET_TO(sub_options_t,
+                  "tcp://HOST:PORT or dns://NAME:PORT of a relay, or ws://HOST:PORT of an edge"),
     CLI_TARGET_TOKEN(sub_options_t),
     CLI_TARGET_KEY(sub_options_t),
     CLI_TARGET_RELAY_KEY(sub_options_t),

@@ -29,7 +29,7 @@ typedef struct cli_keys {
 } cli_keys_t;
 
 typedef struct cli_tool_options {
-    const char *relay;   /* "tcp://127.0.0.1:7700" */
+    const char *relay;   /* "tcp://127.0.0.1:7700" or "dns://relays:7700" */
     const char *cluster; /* NULL = "heddle" */
     uint64_t connect_us; /* how long a relay may take to be found */
     uint64_t run_us;     /* how long it runs at most; 0 = until stopped */

@@ -199,6 +199,17 @@ static void an_edge_and_a_relay_link_over_tcp(void **state)
     assert_string_equal(link_peer_name(relay.link), "edge-1");
 }
 
+static void an_edge_finds_a_relay_by_name(void **state)
+{
+    (void)state;
+    buf_t why = {0};
+    char address[64];
+    assert_int_equal(open_party(&relay, &loops[0], ROLE_RELAY, "tcp://127.0.0.1:0", NULL, &why), OK);
+    snprintf(address, sizeof address, "dns://localhost:%u", sockets_port(relay.sockets));
+    assert_int_equal(open_party(&edge, &loops[0], ROLE_EDGE, NULL, address, &why), OK);
+    wait_until(both_are_linked);
+}
+
 static void ten_thousand_envelopes_pass_each_way_in_order(void **state)
 {
     (void)state;
@@ -360,6 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_edge_and_a_relay_link_over_tcp),
+        TEST(an_edge_finds_a_relay_by_name),
         TEST(ten_thousand_envelopes_pass_each_way_in_order),
         TEST(a_receiver_whose_loop_does_not_turn_loses_nothing),
         TEST(a_relay_that_says_goodbye_is_gone_at_once_and_found_when_it_is_back),
