@@ -40,8 +40,12 @@ def impostors(process):
     return process.metrics()['heddle_node_rejected_messages_total{reason="impostor"}']
 
 
-def named(relay, name="localhost"):
-    return f"dns://{name}:{relay.address.rpartition(':')[2]}"
+def run(program, *arguments):
+    return subprocess.run([BUILD / program, *arguments], capture_output=True, text=True, timeout=30, check=False)
+
+
+def named(relay):
+    return f"dns://localhost:{relay.address.rpartition(':')[2]}"
 
 
 def test_an_edge_finds_a_relay_by_name(tmp_path, start):
@@ -58,7 +62,7 @@ def test_the_example_of_the_operators_page_is_fine(tmp_path):
                         (ROOT / "docs/operations.md").read_text(), re.S)[1]
     file = tmp_path / "edge.yaml"
     file.write_text(example)
-    done = subprocess.run([BUILD / "heddle-edge", "-t", "-c", file], capture_output=True, text=True, timeout=30, check=False)
+    done = run("heddle-edge", "-t", "-c", file)
     assert done.returncode == 0, done.stderr
 
 
@@ -70,8 +74,7 @@ def test_an_edge_that_starts_before_its_name_exists_waits_for_it(tmp_path, start
 
 def test_a_tool_finds_a_relay_by_name(tmp_path, start):
     relay = start(Relay("relay-1", tmp_path, {}))
-    done = subprocess.run([BUILD / "heddle", "status", "--to", named(relay)], capture_output=True, text=True, timeout=30,
-                          check=False)
+    done = run("heddle", "status", "--to", named(relay))
     assert done.returncode == 0, done.stderr
     assert "relay-1" in done.stdout
 
@@ -106,7 +109,7 @@ def hosts(tmp_path):
             self.file.write_text("127.0.0.1 localhost\n" + "".join(f"{one} {self.name}\n" for one in addresses))
 
     made = Hosts()
-    trial = subprocess.run([made.program, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    trial = run(made.program, "--version")
     if trial.returncode:
         pytest.skip(f"no mount namespace can be made here, so no name can change: {trial.stderr.strip()}")
     return made
