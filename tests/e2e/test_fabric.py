@@ -148,7 +148,7 @@ def test_unknown_kinds_are_passed_over_and_counted(cluster, node, channel):
 
 def test_fields_of_the_future_are_passed_over(node, channel):
     node.greet()
-    node.send_numbered([SUB, channel, "", 0, 0, "more", {"and": "more"}])
+    node.send_numbered([SUB, channel, "", 0, 0, 0, "more", {"and": "more"}])
     assert node.wait(SUB_OK)[1] == channel
 
 
