@@ -152,11 +152,19 @@ int gate_open(gate_t **out, uv_loop_t *loop, const key_list_t *keys)
     return OK;
 }
 
+/* Closing alone frees the name only when libzmq gets to it. */
+static void close_socket(gate_t *self)
+{
+    if (self->socket)
+        zmq_unbind(self->handle, ENDPOINT);
+    zsock_destroy(&self->socket);
+}
+
 static void handle_closed(uv_handle_t *handle)
 {
     gate_t *self = handle->data;
     if (--self->open_handles == 0)
-        zsock_destroy(&self->socket);
+        close_socket(self);
 }
 
 void gate_close(gate_t *self)
@@ -174,6 +182,6 @@ void gate_destroy(gate_t **self_p)
     if (!self)
         return;
     *self_p = NULL;
-    zsock_destroy(&self->socket);
+    close_socket(self);
     mem_free(self);
 }
