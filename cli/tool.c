@@ -138,6 +138,12 @@ static void turn(void *context, uint64_t now_us)
 
 /* --- life --- */
 
+int cli_keys_load(const cli_keys_t *self, curve_t *out, buf_t *why)
+{
+    static const char *const names[2] = {"--key", "--relay-key"};
+    return curve_load_client(out, self->own, self->relays, names, why);
+}
+
 static void warn_if_exposed(const cli_tool_t *self)
 {
     if (!self->curve.on && !endpoint_is_local(self->options.relay))
@@ -150,8 +156,7 @@ static int open_sockets(cli_tool_t *self, buf_t *why)
     int err = endpoint_check_connect(self->options.relay, why);
     if (err)
         return err;
-    static const char *const names[2] = {"--key", "--relay-key"};
-    err = curve_load_client(&self->curve, self->options.keys.own, self->options.keys.relays, names, why);
+    err = cli_keys_load(&self->options.keys, &self->curve, why);
     if (err)
         return err;
     warn_if_exposed(self);

@@ -7,6 +7,7 @@
 #define HEDDLE_CLI_TOOL_H
 
 #include "base/buf.h"
+#include "fabric/curve.h"
 #include "fabric/uplink.h"
 
 typedef struct cli_tool cli_tool_t;
@@ -27,6 +28,9 @@ typedef struct cli_keys {
     const char *own;
     const char *relays;
 } cli_keys_t;
+
+/* Without files there are no keys. ERR_* with a sentence in `why`. */
+int cli_keys_load(const cli_keys_t *self, curve_t *out, buf_t *why);
 
 typedef struct cli_tool_options {
     const char *relay;   /* "tcp://127.0.0.1:7700" or "dns://relays:7700" */

@@ -66,6 +66,7 @@ int party_open(party_t *self, uv_loop_t *loop, const char *relay, const uplink_e
     char *addresses[] = {(char *)(uintptr_t)relay};
     const config_list_t connect = {addresses, 1};
     const sockets_options_t sockets = {.connect = &connect,
+                                       .curve = self->curve,
                                        .node_id = node_id(self->node),
                                        .begin = begin_turn,
                                        .turn = end_turn,

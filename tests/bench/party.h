@@ -13,10 +13,11 @@
 typedef void party_turn_fn(void *context, uint64_t now_us);
 
 typedef struct party {
-    node_t *node;       /* owned */
-    sockets_t *sockets; /* owned */
-    uplink_t *uplink;   /* owned */
-    uint64_t now_us;    /* of this turn */
+    const curve_t *curve; /* borrowed; set before party_open. NULL = no keys */
+    node_t *node;         /* owned */
+    sockets_t *sockets;   /* owned */
+    uplink_t *uplink;     /* owned */
+    uint64_t now_us;      /* of this turn */
     party_turn_fn *turn;
     void *context; /* borrowed; turn's */
 } party_t;

@@ -7,6 +7,8 @@
  * The relay is started by whoever calls this; its namespace `default` is used.
  *
  *     bench_relay_load --relay tcp://127.0.0.1:7700 --pid $(pidof heddle-relay) --channels 16 --subscribers 1
+ *
+ * What keys cost shows by --key and --relay-key on a relay that has some, in turn with one that has none.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@
 #include "cli/bench_proc.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/target.h"
 #include "party.h"
 
 /* For the relay to be found, and at the end for what is on its way. */
@@ -25,6 +28,7 @@
 
 typedef struct settings {
     const char *relay;
+    cli_keys_t keys;
     uint64_t pid;
     uint64_t channels;
     uint64_t subscribers;
@@ -40,6 +44,8 @@ static const cli_option_t rows[] = {
      .value = "ADDRESS",
      .fallback = "tcp://127.0.0.1:7700",
      .help = "Where the relay listens."},
+    CLI_TARGET_KEY(settings_t),
+    CLI_TARGET_RELAY_KEY(settings_t),
     {.name = "pid",
      .type = CLI_COUNT,
      .offset = offsetof(settings_t, pid),
@@ -93,6 +99,7 @@ typedef struct member {
 
 static struct bench {
     settings_t settings;
+    curve_t curve;
     uv_loop_t loop;
     uv_timer_t deadline;
     member_t *members; /* owned; settings.subscribers + 1 */
@@ -300,6 +307,7 @@ static void end_turn(void *context, uint64_t now_us)
 static int open_member(member_t *member, buf_t *why)
 {
     member->offsets = mem_new_n(bench.settings.channels, sizeof *member->offsets);
+    member->party.curve = &bench.curve;
     return party_open(&member->party, &bench.loop, bench.settings.relay, &uplink_events, end_turn, member,
                       why);
 }
@@ -379,12 +387,15 @@ int main(int argc, char **argv)
     if (go) {
         log_set_level(LOG_LEVEL_ERROR);
         const char *failure = check_settings();
+        if (!failure && cli_keys_load(&bench.settings.keys, &bench.curve, &why))
+            failure = buf_text(&why);
         if (!failure)
             failure = run(&why);
         if (!failure)
             report();
         exit_code = failure ? cli_fail(&options, CLI_FAILED, "%s", failure) : CLI_OK;
     }
+    curve_fini(&bench.curve);
     cli_options_free(&options, &bench.settings);
     buf_fini(&why);
     return exit_code;
