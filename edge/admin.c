@@ -29,12 +29,13 @@ static void get_livez(void *context, http_exchange_t *exchange)
 void edge_admin_get_readyz(void *context, http_exchange_t *exchange)
 {
     const edge_worker_t *worker = context;
-    const char *reason = edge_not_ready(worker->edge);
+    buf_t reasons = {0};
     buf_t body = {0};
-    buf_printf(&body, "{\"ready\":%s,\"reasons\":[%s%s%s]}\n", reason ? "false" : "true", reason ? "\"" : "",
-               reason ? reason : "", reason ? "\"" : "");
-    http_exchange_respond(exchange, reason ? 503 : 200, "application/json", NULL, buf_span(&body));
+    bool ready = edge_ready(worker->edge, &reasons);
+    buf_printf(&body, "{\"ready\":%s,\"reasons\":[%s]}\n", ready ? "true" : "false", buf_text(&reasons));
+    http_exchange_respond(exchange, ready ? 200 : 503, "application/json", NULL, buf_span(&body));
     buf_fini(&body);
+    buf_fini(&reasons);
 }
 
 static void get_metrics(void *context, http_exchange_t *exchange)

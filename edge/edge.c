@@ -159,10 +159,10 @@ bool edge_live(const edge_t *self)
     return live;
 }
 
-const char *edge_not_ready(const edge_t *self)
+bool edge_ready(const edge_t *self, buf_t *reasons)
 {
-    const char *reason = NULL;
-    for (size_t i = 0; i < self->count && !reason; i++)
-        reason = edge_worker_not_ready(self->workers[i]);
-    return reason;
+    bool ready = true;
+    for (size_t i = 0; i < self->count && ready; i++)
+        ready = edge_worker_ready(self->workers[i], reasons);
+    return ready;
 }

@@ -1,6 +1,6 @@
 /* edge/edge - an edge as a process: its workers, signals, and what can be said of all of them together.
  * Owner:  main.
- * Thread: main; edge_live and edge_not_ready may be called from any.
+ * Thread: main; edge_live and edge_ready may be called from any.
  * Life:   edge_open -> edge_run (returns after a signal) -> edge_destroy
  */
 #ifndef HEDDLE_EDGE_EDGE_H
@@ -22,7 +22,8 @@ void edge_destroy(edge_t **self_p);
 /* Has the loop of every worker turned within the last 5 s? */
 bool edge_live(const edge_t *self);
 
-/* NULL = ready; else why the first worker that isn't is not: "starting", "no_relay", "draining". Static memory. */
-const char *edge_not_ready(const edge_t *self);
+/* Can clients be served? Else appends why the first worker that can't does not, as items of a JSON array: "starting",
+ * "draining", "no_relay", and which relay is silent (fabric/canary). */
+bool edge_ready(const edge_t *self, buf_t *reasons);
 
 #endif

@@ -1,6 +1,7 @@
 #include "edge/worker.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -13,8 +14,10 @@
 #include "edge/dialect.h"
 #include "edge/pages.h"
 #include "edge/questions.h"
+#include "fabric/canary.h"
 #include "fabric/node_stats.h"
 #include "fabric/sockets.h"
+#include "protocol/json.h"
 
 /* The wheel's slot: how exact the sessions' timers are, and how often metrics are brought up to date. */
 #define PULSE_MS (WHEEL_SLOT_US / CLOCK_MS)
@@ -24,6 +27,11 @@
 
 /* A loop that has not turned for so long hangs. */
 #define LIVE_US (5u * CLOCK_SEC)
+
+/* A relay's name, each byte of it escaped at worst, and some words. */
+#define TROUBLE_SIZE (6u * NODE_NAME_MAX + 64u)
+
+#define NO_RELAY "\"no_relay\""
 
 #define WORKER_STATES(X) X(STARTING) X(SERVING) X(DRAINING) X(ENDING)
 
@@ -41,6 +49,7 @@ struct edge_worker_private {
     uv_async_t wake; /* from other threads */
     uv_timer_t pulse;
     node_stats_t node_stats;
+    canary_t canary;
     edge_listen_config_t listen; /* the configuration's, but for the address */
     http_route_t *client_routes; /* owned */
     uint64_t drain_till_us;
@@ -52,7 +61,9 @@ struct edge_worker_private {
     _Atomic int state; /* a worker_state_t */
     _Atomic int stop;  /* a stop_request_t; written by any thread */
     _Atomic uint64_t turned_us;
-    _Atomic bool linked; /* a relay's link is up */
+    /* ... under the lock */
+    uv_mutex_t lock;
+    char trouble[TROUBLE_SIZE]; /* with the relays, as items of a JSON array; "": none */
 };
 
 static void go(edge_worker_t *self, worker_state_t next)
@@ -237,6 +248,7 @@ static void end_turn(void *context, uint64_t now_us)
 {
     edge_worker_t *self = context;
     uplink_tick(self->uplink, now_us);
+    canary_tick(&self->private->canary, now_us);
     edge_hub_turn(self->hub, now_us);
     obey_stop(self);
     node_flush(self->node, now_us); /* first: what relays must know before clients are told so */
@@ -246,13 +258,42 @@ static void end_turn(void *context, uint64_t now_us)
         sockets_wake(self->sockets);
 }
 
+/* For whoever asks whether this edge is ready, from another thread. */
+static void tell_trouble(edge_worker_t *self)
+{
+    buf_t why = {0};
+    buf_t reasons = {0};
+    if (node_links_up(self->node) == 0)
+        buf_append_str(&reasons, NO_RELAY);
+    if (!canary_is_well(&self->private->canary, self->now_us, &why)) {
+        buf_append_str(&reasons, reasons.size ? "," : "");
+        json_append_string(&reasons, buf_span(&why));
+    }
+    uv_mutex_lock(&self->private->lock);
+    snprintf(self->private->trouble, sizeof self->private->trouble, "%s", buf_text(&reasons));
+    uv_mutex_unlock(&self->private->lock);
+    buf_fini(&reasons);
+    buf_fini(&why);
+}
+
+static void update_canary_stats(edge_worker_t *self)
+{
+    const canary_counts_t *counts = &self->private->canary.counts;
+    stats_set(&self->stats.canary_1ms, counts->within_1ms);
+    stats_set(&self->stats.canary_10ms, counts->within_10ms);
+    stats_set(&self->stats.canary_100ms, counts->within_100ms);
+    stats_set(&self->stats.canary_1s, counts->within_1s);
+    stats_set(&self->stats.canary_later, counts->later);
+    stats_set(&self->stats.canary_lost, counts->lost);
+}
+
 static void update_stats(edge_worker_t *self)
 {
     edge_listener_counts_t counts = edge_listener_counts(self->listener);
     stats_set(&self->stats.accepted, counts.upgraded);
     stats_set(&self->stats.rejected, counts.refused + counts.timed_out);
     node_stats_update(&self->private->node_stats, self->node, self->sockets);
-    atomic_store(&self->private->linked, node_links_up(self->node) > 0);
+    update_canary_stats(self);
 }
 
 static void fire_timer(void *context, wheel_timer_t *timer, uint64_t now_us)
@@ -267,6 +308,7 @@ static void beat_pulse(uv_timer_t *handle)
     self->now_us = clock_now_us();
     wheel_advance(&self->wheel, self->now_us);
     update_stats(self);
+    tell_trouble(self);
     sockets_wake(self->sockets);
 }
 
@@ -323,6 +365,7 @@ static void open_fabric(edge_worker_t *self)
     };
     self->node = node_new(&options, self->now_us);
     uplink_attach(self->uplink, self->node);
+    canary_init(&self->private->canary, self->uplink);
     self->hub = edge_hub_new(self, self->uplink);
 }
 
@@ -426,6 +469,7 @@ int edge_worker_open(edge_worker_t **out, const edge_worker_options_t *options, 
 {
     edge_worker_t *self = mem_new(sizeof *self);
     self->private = mem_new(sizeof *self->private);
+    CHECK(uv_mutex_init(&self->private->lock) == 0);
     self->config = options->config;
     self->auth = options->auth;
     self->edge = options->edge;
@@ -435,6 +479,7 @@ int edge_worker_open(edge_worker_t **out, const edge_worker_options_t *options, 
     list_init(&self->dirty);
     list_init(&self->paused);
     self->now_us = self->started_us = clock_now_us();
+    snprintf(self->private->trouble, sizeof self->private->trouble, NO_RELAY); /* until the first pulse */
     wheel_init(&self->wheel, self->now_us, fire_timer, self);
     uv_loop_init(self->loop);
     int err = open_parts(self, options, why);
@@ -494,10 +539,12 @@ void edge_worker_destroy(edge_worker_t **self_p)
     http_server_destroy(&self->http);
     http_server_destroy(&self->admin);
     edge_hub_destroy(&self->hub);
+    canary_fini(&self->private->canary);
     uplink_destroy(&self->uplink);
     node_destroy(&self->node);
     sockets_destroy(&self->sockets);
     uv_loop_close(self->loop);
+    uv_mutex_destroy(&self->private->lock);
     mem_free(self->private->listen.address);
     mem_free(self->private->client_routes);
     mem_free(self->private);
@@ -517,12 +564,18 @@ uint16_t edge_worker_admin_port(const edge_worker_t *self)
     return self->admin ? http_server_port(self->admin) : 0;
 }
 
-const char *edge_worker_not_ready(const edge_worker_t *self)
+bool edge_worker_ready(const edge_worker_t *self, buf_t *reasons)
 {
     int state = atomic_load(&self->private->state);
-    if (state != SERVING)
-        return state == STARTING ? "starting" : "draining";
-    return atomic_load(&self->private->linked) ? NULL : "no_relay";
+    if (state != SERVING) {
+        buf_append_str(reasons, state == STARTING ? "\"starting\"" : "\"draining\"");
+        return false;
+    }
+    uv_mutex_lock(&self->private->lock);
+    bool ready = self->private->trouble[0] == '\0';
+    buf_append_str(reasons, self->private->trouble);
+    uv_mutex_unlock(&self->private->lock);
+    return ready;
 }
 
 bool edge_worker_live(const edge_worker_t *self)

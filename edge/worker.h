@@ -57,7 +57,19 @@
     X(publications, STAT_COUNTER, "heddle_client_publications_total", NULL,                                  \
       "Publications taken from clients")                                                                     \
     X(publish_errors, STAT_COUNTER, "heddle_client_publish_errors_total", NULL,                              \
-      "Publications refused or timed out")
+      "Publications refused or timed out")                                                                   \
+    X(canary_1ms, STAT_COUNTER, "heddle_canary_answers_total", "within=\"0.001\"",                           \
+      "Relays' answers to the canary, by the seconds that they took")                                        \
+    X(canary_10ms, STAT_COUNTER, "heddle_canary_answers_total", "within=\"0.01\"",                           \
+      "Relays' answers to the canary, by the seconds that they took")                                        \
+    X(canary_100ms, STAT_COUNTER, "heddle_canary_answers_total", "within=\"0.1\"",                           \
+      "Relays' answers to the canary, by the seconds that they took")                                        \
+    X(canary_1s, STAT_COUNTER, "heddle_canary_answers_total", "within=\"1\"",                                \
+      "Relays' answers to the canary, by the seconds that they took")                                        \
+    X(canary_later, STAT_COUNTER, "heddle_canary_answers_total", "within=\"+Inf\"",                          \
+      "Relays' answers to the canary, by the seconds that they took")                                        \
+    X(canary_lost, STAT_COUNTER, "heddle_canary_lost_total", NULL,                                           \
+      "Canaries that did not come back from their relay in time")
 
 typedef struct edge_stats {
     EDGE_STATS(STATS_FIELD)
@@ -112,8 +124,8 @@ void edge_worker_destroy(edge_worker_t **self_p); /* joined, or never started */
 uint16_t edge_worker_port(const edge_worker_t *self);
 uint16_t edge_worker_admin_port(const edge_worker_t *self);
 
-/* From any thread: as edge_not_ready and edge_live (edge/edge.h), for one worker. */
-const char *edge_worker_not_ready(const edge_worker_t *self);
+/* From any thread: as edge_ready and edge_live (edge/edge.h), for one worker. */
+bool edge_worker_ready(const edge_worker_t *self, buf_t *reasons);
 bool edge_worker_live(const edge_worker_t *self);
 
 #endif

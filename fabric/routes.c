@@ -150,6 +150,17 @@ link_t *routes_find(const routes_t *self, span_t channel)
     return best;
 }
 
+size_t routes_ways(const routes_t *self, link_t **out, size_t max)
+{
+    size_t count = 0;
+    LIST_EACH (node, &self->relays) {
+        const linked_relay_t *relay = LIST_ITEM(node, linked_relay_t, node);
+        if (count < max && relay->open && link_is_up(relay->link))
+            out[count++] = relay->link;
+    }
+    return count;
+}
+
 link_t *routes_to(const routes_t *self, uint64_t id)
 {
     const linked_relay_t *relay = find_relay(self, id);

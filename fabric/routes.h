@@ -33,6 +33,9 @@ bool routes_down(routes_t *self, const link_t *relay);
 
 link_t *routes_find(const routes_t *self, span_t channel); /* NULL = no relay is there */
 
+/* All that routes_find chooses from: lends at most `max` links; returns how many. */
+size_t routes_ways(const routes_t *self, link_t **out, size_t max);
+
 /* The link to this relay, if it is one of those that routes_find chooses from; NULL. */
 link_t *routes_to(const routes_t *self, uint64_t relay);
 

@@ -104,9 +104,7 @@ static void settle(uplink_t *self, uint64_t counter, int err, position_t positio
 /* The one that is still unanswered under this counter, which a peer named; NULL. */
 static pending_t *find_pending(uplink_t *self, uint64_t counter)
 {
-    if (counter < self->first || counter >= self->next)
-        return NULL;
-    return *slot(self, counter);
+    return counter >= self->first && counter < self->next ? *slot(self, counter) : NULL;
 }
 
 /* A publication that was sent before says so, that the owner looks whether it has it. */
@@ -341,19 +339,20 @@ int uplink_ask(uplink_t *self, envelope_ask_t question, uplink_answered_fn *answ
                uint64_t now_us)
 {
     link_t *relay = uplink_route(self, question.channel);
-    if (!relay)
-        return ERR_UNAVAILABLE;
+    return relay ? uplink_ask_at(self, relay, question, answered, user, now_us) : ERR_UNAVAILABLE;
+}
+
+int uplink_ask_at(uplink_t *self, link_t *relay, envelope_ask_t question, uplink_answered_fn *answered,
+                  void *user, uint64_t now_us)
+{
     question.id = ++self->last_ask;
     envelope_t envelope = {.kind = KIND_ASK, .ask = question};
     int err = link_send(relay, &envelope, now_us);
     if (err)
         return err;
     asked_t *asked = mem_new(sizeof *asked);
-    asked->id = question.id;
-    asked->relay = link_peer(relay);
+    *asked = (asked_t){.id = question.id, .relay = link_peer(relay), .answered = answered, .user = user};
     asked->deadline_us = now_us + UPLINK_ASK_TIMEOUT_US;
-    asked->answered = answered;
-    asked->user = user;
     list_append(&self->asked, &asked->node);
     return OK;
 }
@@ -450,6 +449,11 @@ bool uplink_is_owner(const uplink_t *self, span_t channel, const link_t *relay)
 {
     const view_t *view = &self->routes.view;
     return view->number == 0 || view_ranks(view, channel).owner == link_peer(relay);
+}
+
+size_t uplink_ways(const uplink_t *self, link_t **out, size_t max)
+{
+    return routes_ways(&self->routes, out, max);
 }
 
 uint64_t uplink_moved_from(const uplink_t *self, span_t channel)

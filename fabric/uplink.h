@@ -85,6 +85,9 @@ link_t *uplink_route(const uplink_t *self, span_t channel);
  * subscribed again. */
 bool uplink_is_owner(const uplink_t *self, span_t channel, const link_t *relay);
 
+/* The relays that uplink_route chooses from: lends at most `max` links, until the next event; returns how many. */
+size_t uplink_ways(const uplink_t *self, link_t **out, size_t max);
+
 /* Within `moved`: the relay that owned the channel until now, if its owner is another one, or the same one of
  * another lineage; else 0. */
 uint64_t uplink_moved_from(const uplink_t *self, span_t channel);
@@ -124,6 +127,9 @@ int uplink_leave(uplink_t *self, span_t channel, span_t client, uint64_t now_us)
 /* `id` is filled in here. */
 int uplink_ask(uplink_t *self, envelope_ask_t question, uplink_answered_fn *answered, void *user,
                uint64_t now_us);
+/* The same of this relay, whatever the channel. */
+int uplink_ask_at(uplink_t *self, link_t *relay, envelope_ask_t question, uplink_answered_fn *answered,
+                  void *user, uint64_t now_us);
 /* Forgets the questions of one `user`: they are not answered any more. */
 void uplink_withdraw(uplink_t *self, const void *user);
 

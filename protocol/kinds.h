@@ -214,7 +214,8 @@ enum state_flags {
     X(SUBSCRIBE, 10,                                                                                       \
       "every edge: subscribe `user`'s clients (or `client`) to `channel`, from (`epoch`, `offset`) on if " \
       "there is an epoch, until `code` in seconds since 1970 (0: for good), as `info`; tell them `data` "  \
-      "(both JSON); `flags` 1: and who joins and leaves")
+      "(both JSON); `flags` 1: and who joins and leaves")                                                  \
+    X(CANARY, 11, "the relay that is asked, at once: []; it takes the way that all requests take")
 
 typedef enum question {
 #define QUESTION_ENUM(NAME, code, text) QUESTION_##NAME = (code),

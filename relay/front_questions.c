@@ -92,6 +92,14 @@ void relay_front_answer(relay_front_t *self, const relay_wish_t *wish, relay_cha
     buf_fini(&items);
 }
 
+/* --- about this relay --- */
+
+static void answer_canary(relay_front_t *self, relay_peer_slot_t from, uint64_t id, uint64_t now_us)
+{
+    envelope_t answer = {.kind = KIND_ANSWER, .answer = {.id = id}};
+    relay_front_reply(self, from, &answer, now_us);
+}
+
 /* --- about all edges --- */
 
 /* The relay's own line in QUESTION_NODES; see protocol/kinds.h. */
@@ -113,6 +121,7 @@ void relay_front_survey(relay_front_t *self, link_t *asker, const envelope_ask_t
 {
     buf_t items = {0};
     switch (ask->question) {
+    case QUESTION_CANARY: answer_canary(self, relay_peers_slot(asker), ask->id, now_us); break;
     case QUESTION_NODES: describe_self(self, now_us, &items); /* fall through */
     case QUESTION_CHANNELS:
     case QUESTION_DISCONNECT:

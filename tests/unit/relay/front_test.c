@@ -769,6 +769,20 @@ static void history_that_would_fill_a_link_is_refused_and_the_link_stays(void **
     assert_int_equal(world.a.lost, 0);
 }
 
+static void a_canary_comes_back_and_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    answer_t answer = {0};
+    ask(&world.a, QUESTION_CANARY, "", &answer);
+    run(10 * MS);
+    assert_int_equal(answer.calls, 1);
+    assert_int_equal(answer.err, OK);
+    assert_int_equal(size_of(&answer), 0);
+    assert_int_equal(counts().channels, 0);
+    assert_int_equal(counts().unexpected, 0);
+    buf_fini(&answer.items);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -803,6 +817,7 @@ int main(void)
         TEST(history_that_cannot_be_asked_for_is_refused),
         TEST(a_forgotten_history_is_gone_and_the_position_is_not),
         TEST(history_that_would_fill_a_link_is_refused_and_the_link_stays),
+        TEST(a_canary_comes_back_and_leaves_nothing_behind),
     };
     return cmocka_run_group_tests_name("relay/front", tests, NULL, NULL);
 }
