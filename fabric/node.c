@@ -98,6 +98,12 @@ static uint64_t new_session(void *context)
     return ++self->sessions << 32 | (random_number(self) & UINT32_MAX);
 }
 
+static void link_ahead(void *context, const envelope_t *envelopes, size_t count)
+{
+    const node_t *self = context;
+    self->options.ahead(self->options.context, envelopes, count);
+}
+
 /* NULL when the table is full. */
 static peer_t *add_peer(node_t *self, uint64_t id, uint32_t key, bool initiator, uint64_t now_us)
 {
@@ -114,6 +120,7 @@ static peer_t *add_peer(node_t *self, uint64_t id, uint32_t key, bool initiator,
     link_options_t options = {&self->identity, &self->options.link, &self->link_events, new_session, self, id,
                               initiator};
     peer->link = link_new(&options, now_us);
+    link_set_ahead(peer->link, self->options.ahead ? link_ahead : NULL);
     table_put(&self->peers, peer);
     list_append(&self->order, &peer->node);
     return peer;

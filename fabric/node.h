@@ -40,6 +40,7 @@ typedef struct node_options {
     size_t max_links;     /* ERR_FULL beyond; 0 = 4096 */
     random_t *random;     /* borrowed; for ids and sessions. NULL = the system's, which nobody can guess */
     const node_events_t *events; /* borrowed */
+    link_ahead_fn *ahead;        /* of all links, with this context (link_set_ahead); may be NULL */
     void *context;               /* borrowed */
 } node_options_t;
 

@@ -85,6 +85,11 @@ void link_set_user(link_t *self, void *user)
     self->user = user;
 }
 
+void link_set_ahead(link_t *self, link_ahead_fn *ahead)
+{
+    self->ahead = ahead;
+}
+
 void *link_user(const link_t *self)
 {
     return self->user;
@@ -381,24 +386,43 @@ static void take_control(link_t *self, const link_header_t *header, const envelo
     }
 }
 
+/* The next envelopes that are the owner's business; their number, at most LINK_AHEAD. Any error says that nothing can
+ * be read behind them. */
+static size_t decode_some(link_t *self, span_t *rest, envelope_t *out, int *err)
+{
+    size_t count = 0;
+    while (rest->size && count < LINK_AHEAD) {
+        *err = envelope_decode(rest, &out[count]);
+        if (*err && *err != ERR_UNKNOWN)
+            break;
+        if (*err == ERR_UNKNOWN || envelope_is_link(out[count].kind))
+            self->counts.unknown++;
+        else
+            count++;
+        *err = OK;
+    }
+    return count;
+}
+
 /* The envelopes of one numbered message, in order, as long as the session lasts: an event may end it. */
 static void deliver(link_t *self, span_t rest, uint64_t now_us)
 {
     uint64_t session = self->session;
-    while (rest.size && self->session == session && link_is_up(self)) {
-        envelope_t envelope;
-        int err = envelope_decode(&rest, &envelope);
-        if (err == ERR_UNKNOWN || (!err && envelope_is_link(envelope.kind))) {
-            self->counts.unknown++;
-            continue;
+    int err = OK;
+    while (rest.size && !err) {
+        envelope_t envelopes[LINK_AHEAD];
+        size_t count = decode_some(self, &rest, envelopes, &err);
+        if (self->ahead && count)
+            self->ahead(self->context, envelopes, count);
+        for (size_t i = 0; i < count; i++) {
+            self->counts.envelopes_in++;
+            self->events->envelope(self->context, self, &envelopes[i]);
+            if (self->session != session || !link_is_up(self))
+                return;
         }
-        if (err) {
-            link_reset(self, ERR_MALFORMED, now_us);
-            return;
-        }
-        self->counts.envelopes_in++;
-        self->events->envelope(self->context, self, &envelope);
     }
+    if (err)
+        link_reset(self, ERR_MALFORMED, now_us);
 }
 
 static void take_numbered(link_t *self, const link_header_t *header, span_t rest, uint64_t now_us)

@@ -112,6 +112,13 @@ size_t link_window(const link_t *self); /* how many may */
 bool link_is_initiator(const link_t *self);
 const link_counts_t *link_counts(const link_t *self);
 
+/* `ahead` is shown the envelopes that come next, at most LINK_AHEAD, before the first of them is an event; with the
+ * events' context. It may fetch the memory that they will need, and nothing else: if the session ends meanwhile, the
+ * rest of them never comes. */
+#define LINK_AHEAD 16u
+typedef void link_ahead_fn(void *context, const envelope_t *envelopes, size_t count);
+void link_set_ahead(link_t *self, link_ahead_fn *ahead);
+
 /* A message from this peer; `rest` is what is behind its header. Calls events. */
 void link_receive(link_t *self, const link_header_t *header, span_t rest, uint64_t now_us);
 

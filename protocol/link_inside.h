@@ -13,8 +13,9 @@ struct link {
     const link_settings_t *settings; /* borrowed */
     const link_events_t *events;     /* borrowed */
     link_session_fn *session_fn;
-    void *context; /* borrowed */
-    void *user;    /* the owner's */
+    link_ahead_fn *ahead; /* may be NULL */
+    void *context;        /* borrowed */
+    void *user;           /* the owner's */
 
     uint64_t peer;
     char peer_name[NODE_NAME_MAX + 1];

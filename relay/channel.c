@@ -84,6 +84,19 @@ size_t relay_channel_subscribers(const relay_channel_t *self)
     return self->count;
 }
 
+#define CACHE_LINE 64u
+
+void relay_channel_fetch(const relay_channel_t *self, unsigned stage)
+{
+    if (stage > 0) {
+        relay_history_fetch(&self->history, stage - 1);
+        return;
+    }
+    for (size_t at = 0; at < sizeof *self; at += CACHE_LINE)
+        __builtin_prefetch((const char *)self + at);
+    __builtin_prefetch(self->name);
+}
+
 uint32_t relay_channel_place(const relay_channel_t *self)
 {
     return self->place;

@@ -50,6 +50,11 @@ position_t relay_channel_position(const relay_channel_t *self); /* of the newest
 const channel_options_t *relay_channel_options(const relay_channel_t *self);
 size_t relay_channel_subscribers(const relay_channel_t *self);
 
+/* Asks for the memory that it needs next, to be in the processor's cache soon: the channel's own, and then what its
+ * publications need. Each stage looks at what the one before has asked for. */
+#define RELAY_CHANNEL_STAGES 3u
+void relay_channel_fetch(const relay_channel_t *self, unsigned stage);
+
 /* Its place in the directory's array; the directory's business. */
 uint32_t relay_channel_place(const relay_channel_t *self);
 void relay_channel_set_place(relay_channel_t *self, uint32_t place);

@@ -3,7 +3,6 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/table.h"
 
 struct relay_directory {
     relay_context_t *context;       /* borrowed */
@@ -52,6 +51,18 @@ void relay_directory_destroy(relay_directory_t **self_p)
 relay_channel_t *relay_directory_find(const relay_directory_t *self, span_t name)
 {
     return table_get(&self->by_name, name);
+}
+
+void relay_directory_expect(const relay_directory_t *self, const span_t *names, size_t count)
+{
+    void *channels[TABLE_PEEK_MAX];
+    table_peek(&self->by_name, names, count, channels);
+    for (unsigned stage = 0; stage < RELAY_CHANNEL_STAGES; stage++) {
+        for (size_t i = 0; i < count; i++) {
+            if (channels[i])
+                relay_channel_fetch(channels[i], stage);
+        }
+    }
 }
 
 static relay_channel_t *add(relay_directory_t *self, span_t name, const channel_options_t *options,

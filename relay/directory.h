@@ -7,6 +7,7 @@
 #define HEDDLE_RELAY_DIRECTORY_H
 
 #include "base/random.h"
+#include "base/table.h"
 #include "relay/channel.h"
 
 typedef struct relay_directory relay_directory_t;
@@ -17,6 +18,9 @@ relay_directory_t *relay_directory_new(relay_context_t *context, const namespace
 void relay_directory_destroy(relay_directory_t **self_p);
 
 relay_channel_t *relay_directory_find(const relay_directory_t *self, span_t name); /* NULL */
+
+/* Channels that are about to be found, at most TABLE_PEEK_MAX: fetches them into the processor's cache. */
+void relay_directory_expect(const relay_directory_t *self, const span_t *names, size_t count);
 
 /* Finds or makes it. OK; ERR_NOT_FOUND: there is no such namespace; ERR_FULL. */
 int relay_directory_get(relay_directory_t *self, span_t name, uint64_t now_us, relay_channel_t **out);

@@ -10,6 +10,9 @@
 /* Channels swept in a turn: about 100 us of work, so that no message waits for it noticeably. */
 #define SWEEP_BUDGET 1000u
 
+/* Fewer channels than that are in the processor's caches anyway: looking ahead would cost more than it saves. */
+#define EXPECT_FROM 20000u
+
 #define PUBLISHERS_SWEEP_US (10u * CLOCK_SEC)
 
 relay_front_t *relay_front_new(const relay_front_options_t *options, uint64_t now_us)
@@ -276,6 +279,21 @@ static bool is_about_channel(const envelope_t *envelope)
                envelope->ask.question == QUESTION_HISTORY || envelope->ask.question == QUESTION_FORGET;
     default: return false;
     }
+}
+
+_Static_assert(LINK_AHEAD <= TABLE_PEEK_MAX, "all that comes next is looked for at once");
+
+void relay_front_expect(const relay_front_t *self, const envelope_t *envelopes, size_t count)
+{
+    span_t names[LINK_AHEAD];
+    size_t named = 0;
+    if (relay_directory_count(self->directory) < EXPECT_FROM)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        if (is_about_channel(&envelopes[i]))
+            names[named++] = channel_of(&envelopes[i]);
+    }
+    relay_directory_expect(self->directory, names, named);
 }
 
 void relay_front_envelope(relay_front_t *self, link_t *link, const envelope_t *envelope, uint64_t now_us,

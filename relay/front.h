@@ -58,9 +58,13 @@ uint64_t relay_front_due(const relay_front_t *self);
 
 /* For the node's events of the same names. `wall_us` stamps publications. */
 void relay_front_up(relay_front_t *self, link_t *link, uint64_t now_us);
+
 void relay_front_envelope(relay_front_t *self, link_t *link, const envelope_t *envelope, uint64_t now_us,
                           uint64_t wall_us);
 void relay_front_down(relay_front_t *self, link_t *link, uint64_t now_us);
+
+/* For links (link_set_ahead): waits for the memory of all their channels at once, where it is far away. */
+void relay_front_expect(const relay_front_t *self, const envelope_t *envelopes, size_t count);
 
 /* Once a turn: sweeps some, ends surveys. true: there is more to do, come again soon. */
 bool relay_front_turn(relay_front_t *self, uint64_t now_us);

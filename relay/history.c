@@ -34,6 +34,35 @@ void relay_history_fini(relay_history_t *self, relay_store_t *store)
     *self = (relay_history_t){0};
 }
 
+void relay_history_fetch(const relay_history_t *self, unsigned stage)
+{
+    if (self->count == 0)
+        return;
+    if (stage == 0) {
+        __builtin_prefetch(&self->ring[self->first]);
+        __builtin_prefetch(&self->ring[(self->first + self->count) & (self->capacity - 1)]);
+    } else {
+        __builtin_prefetch(self->ring[self->first]);
+    }
+}
+
+/* The next ones to go lie anywhere in memory. So each message is asked for when it is the fourth in line, its history
+ * when it is the second, its place there when it is the first: what has come by then says where to go on. */
+static void fetch_oldest(const relay_store_t *store)
+{
+    const list_node_t *end = &store->messages.head;
+    const list_node_t *node = end->next;
+    for (unsigned ahead = 1; ahead <= 3 && node != end; ahead++, node = node->next) {
+        const relay_history_t *history = LIST_ITEM(node, relay_message_t, of_store)->history;
+        if (ahead == 1)
+            __builtin_prefetch(&history->ring[history->first]);
+        else if (ahead == 2)
+            __builtin_prefetch(history);
+        else
+            __builtin_prefetch(node->next);
+    }
+}
+
 /* The oldest message of all is also the oldest of its channel. */
 static void fit_store(relay_store_t *store)
 {
@@ -42,6 +71,7 @@ static void fit_store(relay_store_t *store)
         CHECK(oldest->history->ring[oldest->history->first] == oldest);
         drop_oldest(oldest->history, store);
         store->dropped_memory++;
+        fetch_oldest(store);
     }
 }
 

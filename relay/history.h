@@ -34,6 +34,9 @@ void relay_history_fini(relay_history_t *self, relay_store_t *store);
 void relay_history_append(relay_history_t *self, relay_store_t *store, const channel_options_t *options,
                           span_t encoded, uint64_t offset, uint64_t now_us);
 
+/* Asks for the memory that the next append needs, in two stages: 0, and when that has come 1. */
+void relay_history_fetch(const relay_history_t *self, unsigned stage);
+
 /* Lets go what is too old. */
 void relay_history_trim(relay_history_t *self, relay_store_t *store, const channel_options_t *options,
                         uint64_t now_us);

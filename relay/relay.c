@@ -56,6 +56,12 @@ static void link_envelope(void *context, link_t *link, const envelope_t *envelop
     relay_front_envelope(self->front, link, envelope, self->now_us, self->wall_us);
 }
 
+static void link_ahead(void *context, const envelope_t *envelopes, size_t count)
+{
+    const relay_t *self = context;
+    relay_front_expect(self->front, envelopes, count);
+}
+
 static void link_down(void *context, link_t *link, int reason)
 {
     (void)reason;
@@ -103,6 +109,7 @@ static void open_node(relay_t *self)
         .accepts = true,
         .link = LINK_SETTINGS_DEFAULT,
         .events = &node_events,
+        .ahead = link_ahead,
         .context = self,
     };
     options.link.window = self->config->limits.link_window;

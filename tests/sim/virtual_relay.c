@@ -19,6 +19,12 @@ static void link_envelope(void *context, link_t *link, const envelope_t *envelop
     relay_front_envelope(self->front, link, envelope, now_us, now_us);
 }
 
+static void link_ahead(void *context, const envelope_t *envelopes, size_t count)
+{
+    const virtual_relay_t *self = context;
+    relay_front_expect(self->front, envelopes, count);
+}
+
 static void link_down(void *context, link_t *link, int reason)
 {
     virtual_relay_t *self = context;
@@ -50,6 +56,7 @@ void virtual_relay_start(virtual_relay_t *self, virtual_fabric_t *fabric,
                                  .link = options->link,
                                  .max_links = options->max_links,
                                  .events = &events,
+                                 .ahead = link_ahead,
                                  .random = &fabric->random,
                                  .context = self};
     const relay_front_options_t front = {.name = options->name,

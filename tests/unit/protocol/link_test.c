@@ -240,6 +240,54 @@ static void a_malformed_envelope_resets_the_link(void **state)
     assert_int_equal(world.ends[EDGE].downs, 1);
 }
 
+static void append_confirmations(buf_t *batch, uint64_t count)
+{
+    for (uint64_t i = 1; i <= count; i++) {
+        envelope_t ok = {.kind = KIND_PUB_OK, .pub_ok = {.counter = i}};
+        envelope_encode(batch, &ok);
+    }
+}
+
+static void what_stands_before_a_malformed_envelope_is_heard(void **state)
+{
+    (void)state;
+    open();
+    buf_t batch = {0};
+    append_confirmations(&batch, 2);
+    buf_append(&batch, "\xdd\xff\xff\xff\xff", 5);
+    receive_numbered(buf_span(&batch));
+    assert_int_equal(world.ends[RELAY].newest, 2);
+    assert_int_equal(world.ends[RELAY].downs, 1);
+    assert_int_equal(world.ends[RELAY].reason, ERR_MALFORMED);
+    buf_fini(&batch);
+}
+
+static uint64_t shown_ahead;
+
+static void on_ahead(void *context, const envelope_t *envelopes, size_t count)
+{
+    const end_t *end = context;
+    assert_in_range(count, 1, LINK_AHEAD);
+    assert_int_equal(shown_ahead, end->newest); /* all that was shown before has been heard */
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(envelopes[i].pub_ok.counter, ++shown_ahead);
+}
+
+static void envelopes_are_shown_before_they_are_heard(void **state)
+{
+    (void)state;
+    open();
+    buf_t batch = {0};
+    const uint64_t count = 2 * LINK_AHEAD + 1;
+    shown_ahead = 0;
+    link_set_ahead(relay(), on_ahead);
+    append_confirmations(&batch, count);
+    receive_numbered(buf_span(&batch));
+    assert_int_equal(shown_ahead, count);
+    assert_int_equal(world.ends[RELAY].newest, count);
+    buf_fini(&batch);
+}
+
 static void unknown_kinds_and_the_links_own_are_passed_over_in_a_batch(void **state)
 {
     (void)state;
@@ -287,6 +335,8 @@ int main(void)
         TEST(a_large_envelope_is_a_message_of_its_own),
         TEST(nothing_is_taken_when_not_up),
         TEST(a_malformed_envelope_resets_the_link),
+        TEST(what_stands_before_a_malformed_envelope_is_heard),
+        TEST(envelopes_are_shown_before_they_are_heard),
         TEST(unknown_kinds_and_the_links_own_are_passed_over_in_a_batch),
         TEST(what_follows_a_reset_in_the_same_message_is_not_heard),
     };

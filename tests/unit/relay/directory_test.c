@@ -27,7 +27,7 @@ static int set_up(void **state)
     relay_peers_init(&fixture.context.peers);
     relay_store_init(&fixture.context.store, 1024 * 1024);
     namespaces_init(&fixture.namespaces);
-    const channel_options_t options = {0};
+    const channel_options_t options = {.history_size = 4, .history_ttl_us = RELAY_CHANNEL_IDLE_US};
     assert_int_equal(namespaces_add(&fixture.namespaces, SPAN("default"), &options), OK);
     fixture.directory = relay_directory_new(&fixture.context, &fixture.namespaces, LIMIT, 1);
     listener_start(&fixture.listener, &fixture.context.peers, 10, ROLE_EDGE, 0);
@@ -172,6 +172,23 @@ static void a_peer_that_dies_within_a_sweep_is_out_of_all_channels_before_its_sl
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* That nothing is read that is not there shows only where addresses are checked. */
+static void expecting_channels_changes_nothing(void **state)
+{
+    fixture_t *f = *state;
+    const envelope_pub_t publication = {.payload = SPAN("x")};
+    for (unsigned i = 0; i < LIMIT - 1; i++)
+        get(f, numbered(i), NOW);
+    for (unsigned i = 0; i < 5; i++) /* so many that the ring wraps around */
+        relay_channel_publish(get(f, SPAN("c1"), NOW), &f->context, &publication, NOW, NOW);
+    const span_t names[] = {SPAN("c1"), SPAN("c2"), SPAN("unknown"), SPAN("c2"), SPAN("")};
+    relay_directory_expect(f->directory, names, sizeof names / sizeof names[0]);
+    relay_directory_expect(f->directory, NULL, 0);
+    assert_int_equal(relay_directory_count(f->directory), LIMIT - 1);
+    assert_int_equal(relay_channel_position(get(f, SPAN("c1"), NOW)).offset, 5);
+    assert_null(relay_directory_find(f->directory, SPAN("unknown")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +198,7 @@ int main(void)
         TEST(each_channel_gets_another_epoch),
         TEST(a_sweep_frees_idle_channels_and_keeps_the_others_findable),
         TEST(between_two_sweeps_there_is_a_rest_unless_a_peer_is_dead),
+        TEST(expecting_channels_changes_nothing),
         TEST(a_peer_that_dies_within_a_sweep_is_out_of_all_channels_before_its_slot_is_used_again),
     };
     return cmocka_run_group_tests_name("relay/directory", tests, NULL, NULL);
