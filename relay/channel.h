@@ -26,6 +26,7 @@ typedef struct relay_standing {
     uint32_t waiting; /* publications that have an offset and wait for the replica */
     uint32_t held;    /* requests for it that have to wait (relay/waiting) */
     uint8_t tenure;   /* a relay_tenure_t */
+    uint8_t giver;    /* whose STATE was taken last, by its place in the view; from 1 */
     bool copied : 1;  /* owned, and the replica of this view was sent what is here */
     bool foreign : 1; /* brought along from another lineage */
     bool renewed : 1; /* foreign, and its epoch may not go on */

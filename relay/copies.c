@@ -79,8 +79,8 @@ static struct relay_replica *find_replica(relay_copies_t *self, uint64_t member)
     return &self->replicas[at];
 }
 
-relay_replica_state_t relay_copies_state(const relay_copies_t *self, span_t channel, const relay_mesh_t *mesh,
-                                         link_t **replica)
+static relay_replica_state_t look_at_replica(const relay_copies_t *self, span_t channel,
+                                             const relay_mesh_t *mesh, link_t **replica)
 {
     const relay_tenures_t *tenures = self->tenures;
     if (tenures->view.count < 2 || !tenures->replicas)
@@ -89,6 +89,15 @@ relay_replica_state_t relay_copies_state(const relay_copies_t *self, span_t chan
     *replica = node_find_link(self->node, ranks.replica);
     bool ready = *replica && link_is_up(*replica) && relay_mesh_has_arrived(mesh, ranks.replica);
     return ready ? REPLICA_READY : REPLICA_LATE;
+}
+
+/* What is held goes first. */
+relay_replica_state_t relay_copies_state(const relay_copies_t *self, span_t channel, const relay_mesh_t *mesh,
+                                         link_t **replica)
+{
+    if (!list_empty(&self->held))
+        return REPLICA_LATE;
+    return look_at_replica(self, channel, mesh, replica);
 }
 
 /* --- states --- */
@@ -336,7 +345,7 @@ bool relay_copies_resume(relay_copies_t *self, const relay_mesh_t *mesh, uint64_
             drop(self, entry);
             continue;
         }
-        switch (relay_copies_state(self, relay_channel_name(entry->channel), mesh, &replica)) {
+        switch (look_at_replica(self, relay_channel_name(entry->channel), mesh, &replica)) {
         case REPLICA_NONE: commit(self, entry, now_us); break;
         case REPLICA_LATE: return false;
         case REPLICA_READY:

@@ -101,7 +101,7 @@ static bool is_better(const relay_standing_t *here, position_t at, const envelop
 }
 
 static void adopt(relay_handover_t *self, relay_channel_t *channel, const envelope_state_t *state,
-                  relay_tenure_t tenure, uint64_t now_us)
+                  uint8_t giver, relay_tenure_t tenure, uint64_t now_us)
 {
     relay_standing_t *standing = relay_channel_standing(channel);
     position_t position = {.offset = state->offset};
@@ -112,6 +112,7 @@ static void adopt(relay_handover_t *self, relay_channel_t *channel, const envelo
     standing->step = self->tenures->step;
     standing->tag = (uint32_t)state->tag;
     standing->tenure = (uint8_t)tenure;
+    standing->giver = giver;
     standing->foreign = (state->flags & STATE_FOREIGN) != 0;
     standing->renewed = false;
     slot_search_t search = {self, now_us};
@@ -122,7 +123,7 @@ static void adopt(relay_handover_t *self, relay_channel_t *channel, const envelo
 /* What is sent to the owner of a channel: the best of it is taken, guests' messages are published where there is something
  * already, or where their epoch may not go on. */
 static filling_t take_for_owner(relay_handover_t *self, relay_channel_t *channel,
-                                const envelope_state_t *state, bool fresh, uint64_t now_us)
+                                const envelope_state_t *state, uint8_t giver, bool fresh, uint64_t now_us)
 {
     relay_standing_t *standing = relay_channel_standing(channel);
     bool guest = state->flags & STATE_FOREIGN;
@@ -132,8 +133,13 @@ static filling_t take_for_owner(relay_handover_t *self, relay_channel_t *channel
         return FILL_GUEST;
     if (!is_better(standing, relay_channel_position(channel), state, fresh))
         return FILL_PASS_OVER;
-    adopt(self, channel, state, RELAY_STRAY, now_us);
+    adopt(self, channel, state, giver, RELAY_STRAY, now_us);
     return FILL_KEEP;
+}
+
+static uint8_t place_of(const relay_handover_t *self, const struct relay_giver *giver)
+{
+    return (uint8_t)(giver - self->givers + 1);
 }
 
 static bool is_of_this_view(const relay_handover_t *self, uint64_t number)
@@ -164,25 +170,26 @@ void relay_handover_take_state(relay_handover_t *self, link_t *from, const envel
         relay_channel_standing(channel)->step = self->tenures->step;
     relay_tenures_judge(self->tenures, channel);
     if (!giver->for_replica) {
-        giver->filling = take_for_owner(self, channel, state, fresh, now_us);
+        giver->filling = take_for_owner(self, channel, state, place_of(self, giver), fresh, now_us);
     } else {
-        adopt(self, channel, state, RELAY_COPY, now_us);
+        adopt(self, channel, state, place_of(self, giver), RELAY_COPY, now_us);
         giver->filling = FILL_KEEP;
         giver->kept++;
     }
 }
 
-static void fill(relay_handover_t *self, filling_t filling, const envelope_copy_t *copy,
+static void fill(relay_handover_t *self, const struct relay_giver *giver, const envelope_copy_t *copy,
                  const envelope_msg_t *message, uint64_t now_us)
 {
     relay_channel_t *channel = relay_directory_find(self->tenures->directory, message->channel);
     position_t position = {.offset = message->offset};
     if (!channel || position_set_epoch(&position, message->epoch))
         return;
-    if (filling == FILL_GUEST) {
+    if (giver->filling == FILL_GUEST) {
         self->guests++;
         self->events.guest(self->events.context, message, now_us);
-    } else if (filling == FILL_KEEP) {
+    } else if (giver->filling == FILL_KEEP &&
+               relay_channel_standing(channel)->giver == place_of(self, giver)) {
         uint64_t time_us = copy->age_us < now_us ? now_us - copy->age_us : 0;
         relay_channel_keep(channel, self->tenures->context, copy->message, message->offset, time_us);
         record_id(self, message, position, now_us);
@@ -226,7 +233,7 @@ void relay_handover_take_copy(relay_handover_t *self, link_t *from, const envelo
     if ((!of_state || giver->for_replica) && !is_of_this_view(self, copy->number))
         return;
     if (of_state) {
-        fill(self, giver->filling, copy, &message.msg, now_us);
+        fill(self, giver, copy, &message.msg, now_us);
         giver->kept += giver->for_replica;
     } else if (follow(self, copy, &message.msg, now_us)) {
         giver->kept++;

@@ -129,7 +129,8 @@ bool relay_history_covers(const relay_history_t *self, uint64_t offset, uint64_t
     *at = self->count;
     if (offset >= top)
         return offset == top;
-    if (self->count == 0 || relay_history_at(self, 0)->offset > offset + 1)
+    if (self->count == 0 || relay_history_at(self, 0)->offset > offset + 1 ||
+        relay_history_at(self, self->count - 1)->offset != top) /* it came over in part */
         return false;
     *at = (uint32_t)(offset + 1 - relay_history_at(self, 0)->offset);
     return true;

@@ -84,8 +84,15 @@ void relay_mesh_install(relay_mesh_t *self, mesh_step_t step, const view_t *view
 void relay_mesh_leave(relay_mesh_t *self, bool doubtful, uint64_t now_us)
 {
     view_t lone;
+    self->left = self->view;
     make_lone_view(self, self->view.number + 1, &lone);
     relay_mesh_install(self, MESH_LEFT, &lone, doubtful, now_us);
+}
+
+/* A successor of the view that this relay left may count on what it had there, and has no more. */
+static bool is_late(const relay_mesh_t *self, const view_t *view)
+{
+    return view->lineage == self->left.lineage && view->number <= self->left.number + 1;
 }
 
 static void take_install(relay_mesh_t *self, const envelope_install_t *envelope, uint64_t now_us)
@@ -101,7 +108,7 @@ static void take_install(relay_mesh_t *self, const envelope_install_t *envelope,
             relay_mesh_install(self, MESH_SUCCEEDED, &view, false, now_us);
         else
             relay_mesh_leave(self, true, now_us);
-    } else if (in_it && view_is_greater(&view, &self->view)) {
+    } else if (in_it && view_is_greater(&view, &self->view) && !is_late(self, &view)) {
         relay_mesh_install(self, MESH_JOINED, &view, false, now_us);
     }
 }

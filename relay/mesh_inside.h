@@ -35,6 +35,7 @@ struct relay_mesh {
     const node_t *node; /* borrowed */
     random_t random;
     view_t view;
+    view_t left;         /* that it was in before it was alone */
     view_t *past;        /* owned; PAST_VIEWS of them, by number */
     meeting_t *meetings; /* owned; VIEW_MEMBERS_MAX of them */
     ballot_box_t box;    /* the vote about the view's successor */
