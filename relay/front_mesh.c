@@ -26,6 +26,17 @@ static void tell_edges(relay_front_t *self, const view_t *view, uint64_t now_us)
     buf_fini(&list);
 }
 
+/* An owner that was asked in the view that ends may be none in the next one, and who asked may have known that view before
+ * this relay: those for whom something was forwarded that lasts begin anew. */
+static void reset_those_behind(relay_front_t *self, uint64_t now_us)
+{
+    relay_peer_slot_t slot = 0;
+    for (link_t *link; (link = relay_peers_next(&self->context.peers, &slot)) != NULL;) {
+        if (relay_peers_forwarded(&self->context.peers, slot - 1))
+            link_reset(link, ERR_CLOSED, now_us);
+    }
+}
+
 static const char *step_name(mesh_step_t step)
 {
     return step == MESH_SUCCEEDED ? "succeeded" : step == MESH_LEFT ? "left" : "joined";
@@ -40,6 +51,7 @@ static void view_changed(void *context, const mesh_change_t *change, uint64_t no
     relay_copies_restart(&self->copies);
     relay_handover_begin(&self->handover);
     self->counts.views++;
+    reset_those_behind(self, now_us);
     tell_edges(self, change->to, now_us);
 }
 
