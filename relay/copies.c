@@ -13,7 +13,8 @@ typedef struct entry {
     list_node_t node;
     relay_channel_t *channel; /* borrowed; it stays while it has waiting publications */
     relay_peer_slot_t origin;
-    uint64_t counter; /* the publisher's */
+    uint64_t origin_node; /* whose slot it was: by now it may be another one's */
+    uint64_t counter;     /* the publisher's */
     position_t position;
     uint64_t ordinal; /* done when the replica keeps so many */
     uint32_t size;    /* of the MSG; 0 = only to be confirmed */
@@ -221,6 +222,7 @@ int relay_copies_publish(relay_copies_t *self, relay_channel_t *channel, link_t 
     struct relay_replica *to = find_replica(self, link_peer(replica));
     entry_t *entry = add(self, &to->entries, channel, encoded);
     entry->origin = origin;
+    entry->origin_node = relay_peers_node(&self->tenures->context->peers, origin);
     entry->counter = publication->counter;
     entry->position = *position;
     entry->ordinal = ++to->sent;
@@ -233,6 +235,7 @@ void relay_copies_confirm(relay_copies_t *self, relay_channel_t *channel, link_t
     struct relay_replica *to = find_replica(self, link_peer(replica));
     entry_t *entry = add(self, &to->entries, channel, (span_t){0});
     entry->origin = origin;
+    entry->origin_node = relay_peers_node(&self->tenures->context->peers, origin);
     entry->counter = counter;
     entry->position = position;
     entry->ordinal = to->sent;
@@ -266,7 +269,9 @@ static void commit(relay_copies_t *self, entry_t *entry, uint64_t now_us)
     if (entry->size)
         relay_channel_commit(entry->channel, self->tenures->context, span_new(entry->bytes, entry->size),
                              now_us);
-    self->events.committed(self->events.context, entry->origin, entry->counter, entry->position, now_us);
+    bool is_there = relay_peers_node(&self->tenures->context->peers, entry->origin) == entry->origin_node;
+    self->events.committed(self->events.context, is_there ? entry->origin : RELAY_NO_PEER, entry->counter,
+                           entry->position, now_us);
     drop(self, entry);
 }
 

@@ -146,7 +146,9 @@ uint64_t relay_front_due(const relay_front_t *self)
 void relay_front_hold(relay_front_t *self, const relay_wish_t *wish, relay_channel_t *channel,
                       uint64_t now_us)
 {
-    int err = relay_waiting_hold(&self->waiting, wish->from, wish->hops, wish->envelope);
+    int err =
+        relay_waiting_hold(&self->waiting, wish->from, relay_peers_node(&self->context.peers, wish->from),
+                           wish->hops, wish->envelope);
     if (err)
         relay_front_refuse(self, wish, ERR_UNAVAILABLE, now_us);
     else if (channel)
@@ -177,7 +179,7 @@ static void try_again(relay_front_t *self, uint64_t now_us)
     for (list_node_t *node; (node = list_pop(&requests)) != NULL;) {
         relay_request_t *request = LIST_ITEM(node, relay_request_t, node);
         span_t bytes = span_new(request->bytes, request->size);
-        bool wanted = request->from == RELAY_NO_PEER || relay_peers_live(&self->context.peers, request->from);
+        bool wanted = relay_peers_node(&self->context.peers, request->from) == request->node;
         if (wanted && envelope_decode(&bytes, &envelope) == OK) {
             relay_wish_t wish = {request->from, &envelope, request->hops};
             relay_front_take(self, &wish, now_us);

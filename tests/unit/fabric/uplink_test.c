@@ -550,7 +550,7 @@ static void namespaces_that_nobody_can_read_leave_the_old_ones(void **state)
 static void what_a_relay_should_not_say_is_passed_over(void **state)
 {
     (void)state;
-    say((envelope_t){.kind = KIND_SUB, .sub = {SPAN("chat"), SPAN(""), 0, 0}});
+    say((envelope_t){.kind = KIND_SUB, .sub = {SPAN("chat"), SPAN(""), 0, 0, 0}});
     say((envelope_t){.kind = KIND_PUB_OK, .pub_ok = {1, SPAN("12345678"), 1}}); /* no epoch */
     say((envelope_t){.kind = KIND_ANSWER, .answer = {99, 0, {0}}});
     static outcome_t outcome;
