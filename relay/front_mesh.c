@@ -179,7 +179,7 @@ static void try_again(relay_front_t *self, uint64_t now_us)
     for (list_node_t *node; (node = list_pop(&requests)) != NULL;) {
         relay_request_t *request = LIST_ITEM(node, relay_request_t, node);
         span_t bytes = span_new(request->bytes, request->size);
-        bool wanted = relay_peers_node(&self->context.peers, request->from) == request->node;
+        bool wanted = relay_peers_node(&self->context.peers, request->from) == request->asker;
         if (wanted && envelope_decode(&bytes, &envelope) == OK) {
             relay_wish_t wish = {request->from, &envelope, request->hops};
             relay_front_take(self, &wish, now_us);

@@ -15,7 +15,7 @@ void relay_waiting_fini(relay_waiting_t *self)
         mem_free(LIST_ITEM(node, relay_request_t, node));
 }
 
-int relay_waiting_hold(relay_waiting_t *self, relay_peer_slot_t from, uint64_t node, unsigned hops,
+int relay_waiting_hold(relay_waiting_t *self, relay_peer_slot_t from, uint64_t asker, unsigned hops,
                        const envelope_t *envelope)
 {
     buf_t bytes = {0};
@@ -23,7 +23,7 @@ int relay_waiting_hold(relay_waiting_t *self, relay_peer_slot_t from, uint64_t n
     bool full = self->bytes + bytes.size > RELAY_WAITING_MAX;
     if (!full) {
         relay_request_t *request = mem_grow(NULL, 1, sizeof *request + bytes.size);
-        *request = (relay_request_t){.from = from, .node = node, .hops = hops, .size = bytes.size};
+        *request = (relay_request_t){.from = from, .asker = asker, .hops = hops, .size = bytes.size};
         memcpy(request->bytes, bytes.data, bytes.size);
         list_append(&self->requests, &request->node);
         self->bytes += bytes.size;

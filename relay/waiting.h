@@ -15,7 +15,7 @@
 typedef struct relay_request {
     list_node_t node;
     relay_peer_slot_t from;
-    uint64_t node; /* whose slot it was: by now it may be another one's */
+    uint64_t asker; /* whose slot it was: by now it may be another one's */
     unsigned hops;
     size_t size;
     uint8_t bytes[]; /* the encoded envelope */
@@ -30,7 +30,7 @@ void relay_waiting_init(relay_waiting_t *self);
 void relay_waiting_fini(relay_waiting_t *self);
 
 /* Copies the envelope. ERR_FULL. */
-int relay_waiting_hold(relay_waiting_t *self, relay_peer_slot_t from, uint64_t node, unsigned hops,
+int relay_waiting_hold(relay_waiting_t *self, relay_peer_slot_t from, uint64_t asker, unsigned hops,
                        const envelope_t *envelope);
 
 /* Moves all requests to `out`; each is to be freed with mem_free. */
