@@ -439,9 +439,10 @@ static void what_makes_no_sense_does_nothing_and_the_link_goes_on(void **state)
 {
     (void)state;
     say(&world.a, (envelope_t){.kind = KIND_UNSUB, .unsub = {SPAN("never-subscribed")}});
-    say(&world.a, (envelope_t){.kind = KIND_LEAVE, .leave = {SPAN("room:1"), SPAN("nobody")}});
+    say(&world.a,
+        (envelope_t){.kind = KIND_LEAVE, .leave = {.channel = SPAN("room:1"), .client = SPAN("nobody")}});
     say(&world.a, (envelope_t){.kind = KIND_ANSWER, .answer = {.id = 999}});
-    say(&world.a, (envelope_t){.kind = KIND_SUB, .sub = {SPAN("chat"), SPAN("12"), 3, 0}}); /* no epoch */
+    say(&world.a, (envelope_t){.kind = KIND_SUB, .sub = {SPAN("chat"), SPAN("12"), 3, 0, 0}}); /* no epoch */
     run(100 * MS);
     assert_int_equal(counts().channels, 0);
     assert_int_equal(world.a.lost, 0);
