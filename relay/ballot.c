@@ -15,7 +15,7 @@ void ballot_box_open(ballot_box_t *self, uint64_t self_id)
 
 static void hear(ballot_box_t *self, uint64_t counter)
 {
-    if (counter > self->highest)
+    if (counter > self->highest && counter <= BALLOT_COUNTER_MAX)
         self->highest = counter;
 }
 
@@ -24,7 +24,7 @@ static void hear(ballot_box_t *self, uint64_t counter)
 bool ballot_box_promise(ballot_box_t *self, ballot_t ballot)
 {
     hear(self, ballot.counter);
-    if (ballot.counter == 0 || is_below(ballot, self->promised))
+    if (ballot.counter == 0 || ballot.counter > BALLOT_COUNTER_MAX || is_below(ballot, self->promised))
         return false;
     self->promised = ballot;
     return true;

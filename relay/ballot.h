@@ -15,6 +15,9 @@ typedef struct ballot {
     uint64_t counter, proposer;
 } ballot_t;
 
+/* A counter grows by one with each attempt: one above is none. */
+#define BALLOT_COUNTER_MAX UINT32_MAX
+
 typedef struct ballot_vote {
     ballot_t ballot; /* none: no vote was cast */
     view_t value;

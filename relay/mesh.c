@@ -65,6 +65,8 @@ void relay_mesh_install(relay_mesh_t *self, mesh_step_t step, const view_t *view
     view_t before = self->view;
     view_t after = *view; /* `view` may lie in what is cleared here */
     mesh_change_t change = {.step = step, .from = &before, .to = &after, .doubtful = doubtful};
+    if (step != MESH_SUCCEEDED)
+        self->left[self->left_count++ % MESH_LEFT_PLACES] = (mesh_place_t){before.lineage, before.number};
     self->view = after;
     remember(self);
     ballot_box_open(&self->box, relay_mesh_self(self));
@@ -84,18 +86,30 @@ void relay_mesh_install(relay_mesh_t *self, mesh_step_t step, const view_t *view
 void relay_mesh_leave(relay_mesh_t *self, bool doubtful, uint64_t now_us)
 {
     view_t lone;
-    self->left = self->view;
     make_lone_view(self, self->view.number + 1, &lone);
     relay_mesh_install(self, MESH_LEFT, &lone, doubtful, now_us);
 }
 
-/* A successor of the view that this relay left may count on what it had there, and has no more. */
-static bool is_late(const relay_mesh_t *self, const view_t *view)
+static bool was_there(const relay_mesh_t *self, const view_t *view)
 {
-    return view->lineage == self->left.lineage && view->number <= self->left.number + 1;
+    for (size_t i = 0; i < MESH_LEFT_PLACES; i++) {
+        if (self->left[i].lineage == view->lineage && self->left[i].number >= view->number)
+            return true;
+    }
+    return false;
 }
 
-static void take_install(relay_mesh_t *self, const envelope_install_t *envelope, uint64_t now_us)
+/* Who comes to a greater lineage comes as a guest, and all its members must take it for one. So a view that it has had
+ * before, or whose predecessor has it as a member, is not for it: there it is one who never left. */
+static bool is_invited(const relay_mesh_t *self, const meeting_t *host, const view_t *view)
+{
+    return host && host->view.lineage == view->lineage && host->view.number + 1 == view->number &&
+           !view_find(&host->view, relay_mesh_self(self)) && !was_there(self, view) &&
+           view_is_greater(view, &self->view);
+}
+
+static void take_install(relay_mesh_t *self, const link_t *link, const envelope_install_t *envelope,
+                         uint64_t now_us)
 {
     view_t view = {.lineage = envelope->lineage, .number = envelope->number};
     if (view.number == 0 || view_read_members(&view, envelope->members))
@@ -108,7 +122,7 @@ static void take_install(relay_mesh_t *self, const envelope_install_t *envelope,
             relay_mesh_install(self, MESH_SUCCEEDED, &view, false, now_us);
         else
             relay_mesh_leave(self, true, now_us);
-    } else if (in_it && view_is_greater(&view, &self->view) && !is_late(self, &view)) {
+    } else if (in_it && is_invited(self, relay_mesh_find(self, link_peer(link)), &view)) {
         relay_mesh_install(self, MESH_JOINED, &view, false, now_us);
     }
 }
@@ -287,7 +301,7 @@ void relay_mesh_envelope(relay_mesh_t *self, link_t *link, const envelope_t *env
 {
     switch (envelope->kind) {
     case KIND_MEET: relay_mesh_take_meet(self, link, &envelope->meet, now_us); return;
-    case KIND_INSTALL: take_install(self, &envelope->install, now_us); return;
+    case KIND_INSTALL: take_install(self, link, &envelope->install, now_us); return;
     default: relay_mesh_take_vote(self, link, envelope, now_us);
     }
 }

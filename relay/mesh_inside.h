@@ -17,6 +17,14 @@
 /* Views that a member may have to be told of, one after another. */
 #define MESH_PAST_VIEWS 16u
 
+/* Lineages that it has left, and where. What was said before may still be on the way, for seconds at most; so many times
+ * nobody leaves in seconds. */
+#define MESH_LEFT_PLACES 16u
+
+typedef struct mesh_place {
+    uint64_t lineage, number;
+} mesh_place_t;
+
 /* A relay that this one has a link with. */
 typedef struct meeting {
     link_t *link; /* borrowed; NULL = free */
@@ -35,11 +43,12 @@ struct relay_mesh {
     const node_t *node; /* borrowed */
     random_t random;
     view_t view;
-    view_t left;         /* that it was in before it was alone */
-    view_t *past;        /* owned; PAST_VIEWS of them, by number */
-    meeting_t *meetings; /* owned; VIEW_MEMBERS_MAX of them */
-    ballot_box_t box;    /* the vote about the view's successor */
-    view_t wanted;       /* whom the next view should have, as it was last worked out */
+    view_t *past;                        /* owned; PAST_VIEWS of them, by number */
+    meeting_t *meetings;                 /* owned; VIEW_MEMBERS_MAX of them */
+    mesh_place_t left[MESH_LEFT_PLACES]; /* a ring */
+    size_t left_count;
+    ballot_box_t box; /* the vote about the view's successor */
+    view_t wanted;    /* whom the next view should have, as it was last worked out */
     uint64_t wanted_since_us;
     uint64_t proposal_ends_us; /* 0 = none is under way */
     uint64_t retry_us;         /* no new proposal before */

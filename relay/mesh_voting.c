@@ -76,6 +76,8 @@ static void decide(relay_mesh_t *self, uint64_t now_us)
     view_t before = self->view;
     successor.lineage = self->view.lineage;
     successor.number = self->view.number + 1;
+    if (self->owes_meet)
+        relay_mesh_send_meets(self, now_us); /* who is to join has to know what it joins */
     if (view_find(&successor, relay_mesh_self(self)))
         relay_mesh_install(self, MESH_SUCCEEDED, &successor, false, now_us);
     else
