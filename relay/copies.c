@@ -155,6 +155,9 @@ int relay_copies_send_state(relay_copies_t *self, relay_channel_t *channel, link
     if (link_held(link) > window / 2)
         return ERR_FULL;
     uint32_t at = first_that_fits(history, window * STATE_SHARE);
+    while ((flags & STATE_FOREIGN) && at < history->count &&
+           relay_history_at(history, at)->time_us < self->tenures->left_us)
+        at++;
     int err = send_state(self, channel, link, flags, history->count - at, now_us);
     if (err)
         return err;

@@ -86,6 +86,8 @@ static void send_guests(relay_handover_t *self, relay_channel_t *channel, uint64
     for (uint32_t at = 0; at < history->count; at++) {
         envelope_t message;
         span_t bytes = relay_message_bytes(relay_history_at(history, at));
+        if (relay_history_at(history, at)->time_us < self->tenures->left_us)
+            continue;
         if (envelope_decode(&bytes, &message) == OK)
             self->events.guest(self->events.context, &message.msg, now_us);
         self->guests++;

@@ -28,8 +28,10 @@ void relay_tenures_begin(relay_tenures_t *self, uint64_t self_id, const view_t *
     self->view = *view;
 }
 
-void relay_tenures_step(relay_tenures_t *self, const mesh_change_t *change, bool settled)
+void relay_tenures_step(relay_tenures_t *self, const mesh_change_t *change, bool settled, uint64_t now_us)
 {
+    if (change->step == MESH_LEFT)
+        self->left_us = now_us;
     struct relay_step *step = &self->steps[++self->step % RELAY_STEPS];
     step->step = change->step;
     step->doubtful = change->doubtful;

@@ -20,9 +20,10 @@ typedef struct relay_tenures {
     relay_directory_t *directory; /* borrowed */
     uint64_t self;                /* this node's id */
     bool replicas;
-    random_t random; /* for epochs */
-    uint32_t step;   /* of the mesh's steps, how many there were */
-    bool synced;     /* all members have handed over what this relay owns */
+    random_t random;  /* for epochs */
+    uint64_t left_us; /* when this relay left its lineage: what is older, the others have; 0 = never */
+    uint32_t step;    /* of the mesh's steps, how many there were */
+    bool synced;      /* all members have handed over what this relay owns */
     bool clean; /* the view before this one was settled: nobody but its owners and replicas has anything */
     struct relay_step *steps; /* owned; the last RELAY_STEPS, by number */
     view_t view;              /* in force */
@@ -36,7 +37,7 @@ void relay_tenures_fini(relay_tenures_t *self);
 void relay_tenures_begin(relay_tenures_t *self, uint64_t self_id, const view_t *view);
 
 /* `settled`: the view that ends was. */
-void relay_tenures_step(relay_tenures_t *self, const mesh_change_t *change, bool settled);
+void relay_tenures_step(relay_tenures_t *self, const mesh_change_t *change, bool settled, uint64_t now_us);
 
 /* The replica of a view; 0 = none, or this relay keeps none. */
 uint64_t relay_tenures_replica(const relay_tenures_t *self, const view_ranks_t *ranks);
