@@ -1,6 +1,6 @@
 """Starts relays and edges as processes, on free loopback ports, and watches over them.
 
-A Cluster has one relay and some edges, each with a configuration made from what a test gives it. It ends
+A Cluster has one relay or several and some edges, each with a configuration made from what a test gives it. It ends
 what it started and nothing else. What must never happen in any test is looked at when it ends: a crash, a
 complaint of a sanitizer, a log that tells of an internal error, a descriptor that was not closed.
 """
@@ -222,6 +222,10 @@ class Relay(Process):
         self.admin = f"http://127.0.0.1:{fields['admin']}"
         return self
 
+    def is_settled(self, members):
+        values = self.metrics()
+        return (values["heddle_mesh_members"], values["heddle_mesh_settled"]) == (members, 1)
+
 
 class Edge(Process):
     def __init__(self, name, folder, relays, extra):
@@ -264,26 +268,55 @@ class Edge(Process):
 
 
 class Cluster:
-    def __init__(self, folder, edges=2, relay=None, edge=None):
-        self.relay = Relay("relay-1", folder, relay)
-        self.edges = [Edge(f"edge-{n + 1}", folder, [self.relay.address], edge) for n in range(edges)]
+    """`late` of the relays are known to the others and not started."""
+
+    def __init__(self, folder, edges=2, relay=None, edge=None, relays=1, late=0):
+        addresses = [f"tcp://127.0.0.1:{free_port_pair()}" for _ in range(relays)]
+        self.relays = [Relay(f"relay-{n + 1}", folder, merge(self.place(address, addresses), relay))
+                       for n, address in enumerate(addresses)]
+        self.late = self.relays[relays - late:]
+        self.relay = self.relays[0]
+        self.edges = [Edge(f"edge-{n + 1}", folder, addresses, edge) for n in range(edges)]
+
+    @staticmethod
+    def place(address, addresses):
+        others = [other for other in addresses if other != address]
+        return {"listen": {"address": address}, **({"peers": others} if others else {})}
 
     @property
     def processes(self):
-        return [self.relay, *self.edges]
+        """Those that have been started."""
+        return [process for process in (*self.relays, *self.edges) if process.starts]
 
     def start(self):
-        self.relay.start()
+        for relay in self.relays:
+            if relay not in self.late:
+                relay.start()
         for edge in self.edges:
             edge.start()
         self.wait_ready()
         self.at_rest = {process.name: process.descriptors() for process in self.processes}
         return self
 
+    def wait_relays(self):
+        """The relays that run are one view, and each channel is where it belongs, and copied."""
+        running = [relay for relay in self.relays if relay.is_running()]
+        for relay in running:
+            wait_until(lambda relay=relay: relay.is_settled(len(running)),
+                       f"{relay.name} is one of {len(running)} in a settled view")
+
     def wait_ready(self):
+        self.wait_relays()
         for edge in self.edges:
             if edge.is_running():
                 wait_until(edge.is_ready, f"{edge.name} is ready")
+                wait_until(lambda edge=edge: edge.metric("heddle_links_up") == self.links_of(edge),
+                           f"{edge.name} is linked to its relays")
+
+    def links_of(self, edge):
+        """How many there should be: each worker has one with each relay that it lists and that runs."""
+        relays = [relay for relay in self.relays if relay.is_running() and relay.address in edge.config["relays"]]
+        return edge.config.get("workers", 1) * len(relays)
 
     def check(self):
         """What must hold at any time."""
@@ -304,7 +337,7 @@ class Cluster:
     def stop(self):
         """Ends all, the edges first, and checks how they end."""
         ends = []
-        for process in [*self.edges, self.relay]:
+        for process in [*self.edges, *self.relays]:
             if not process.is_running():
                 continue
             process.signal(signal.SIGTERM)
