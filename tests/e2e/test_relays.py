@@ -1,6 +1,8 @@
 """Several relays are one: who owns a channel, who dies and who comes back is nothing that a client can tell."""
 import asyncio
 import contextlib
+import json
+import re
 import signal
 import subprocess
 import time
@@ -8,7 +10,7 @@ import time
 import pytest
 
 from clients import Centrifuge, Raw
-from heddle_cluster import BUILD, PATIENCE, Edge, wait_until
+from heddle_cluster import BUILD, PATIENCE, ROOT, Edge, wait_until
 from traffic import Traffic
 
 CHANNELS = [f"room-{n}" for n in range(50)]
@@ -22,8 +24,8 @@ async def ready(cluster):
     await asyncio.to_thread(cluster.wait_ready)
 
 
-async def start(relay):
-    await asyncio.to_thread(relay.start)
+async def start(process):
+    await asyncio.to_thread(process.start)
 
 
 async def soon(condition, what):
@@ -247,3 +249,38 @@ def test_relays_with_different_options_say_so(make_cluster, other):
     odd.start()
     assert cluster.relay.wait_event("mesh.options_differ")["relay"] == odd.name
     assert odd.wait_event("mesh.options_differ")["relay"] == cluster.relay.name
+
+
+# --- the operators' page ---
+
+def example(program):
+    page = (ROOT / "docs/operations.md").read_text()
+    return re.search(rf"<!-- test: relays, {program} -->\n```yaml\n(.*?)```", page, re.S)[1]
+
+
+@pytest.mark.parametrize("program", ["heddle-relay", "heddle-edge"])
+def test_an_example_of_the_operators_page_is_fine(tmp_path, program):
+    file = tmp_path / "example.yaml"
+    file.write_text(example(program).replace("10.0.0.", "127.0.0."))  # others would need keys
+    done = subprocess.run([BUILD / program, "-t", "-c", file], capture_output=True, text=True, timeout=PATIENCE,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+
+
+async def test_three_relays_with_the_lists_of_the_operators_page_become_one_view(make_cluster):
+    cluster = make_cluster(relays=3, late=3, edges=0)
+    addresses = [relay.address for relay in cluster.relays]
+
+    def here(program, key):
+        """The example's list, with this machine's addresses."""
+        listed = json.loads(re.search(rf"^{key}: (\[.*\])$", example(program), re.M)[1])
+        assert len(listed) == len(addresses)
+        return [addresses[int(re.search(r"10\.0\.0\.(\d)", one)[1]) - 1] for one in listed]
+
+    for relay in cluster.relays:
+        relay.config["peers"] = here("heddle-relay", "peers")
+        await start(relay)
+    cluster.edges.append(Edge("edge-1", cluster.relay.folder, here("heddle-edge", "relays"), {}))
+    await start(cluster.edges[0])
+    await ready(cluster)
+    assert all(relay.is_settled(3) for relay in cluster.relays)
