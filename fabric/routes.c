@@ -73,29 +73,41 @@ static const view_t *greatest(const routes_t *self)
     return best;
 }
 
-static void open_members(routes_t *self)
+/* A member that has told another lineage has left, though the others may not have noticed: what it says of its channels is
+ * not what they will say. */
+static bool is_member(const routes_t *self, const linked_relay_t *relay)
 {
-    size_t members = 0;
-    LIST_EACH (node, &self->relays) {
-        linked_relay_t *relay = LIST_ITEM(node, linked_relay_t, node);
-        relay->open = view_find(&self->view, link_peer(relay->link)) != NULL;
-        members += relay->open;
-    }
-    self->open = members;
-    if (members)
-        return;
-    LIST_EACH (node, &self->relays) {
-        LIST_ITEM(node, linked_relay_t, node)->open = true;
-        self->open++;
-    }
+    bool left = relay->told.number && relay->told.lineage != self->view.lineage;
+    return !left && view_find(&self->view, link_peer(relay->link));
 }
 
-static bool arrange(routes_t *self)
+/* true: some relay is a way now that was none, or the other way round. */
+static bool open_members(routes_t *self)
+{
+    size_t members = 0;
+    bool changed = false;
+    LIST_EACH (node, &self->relays)
+        members += is_member(self, LIST_ITEM(node, linked_relay_t, node));
+    self->open = 0;
+    LIST_EACH (node, &self->relays) {
+        linked_relay_t *relay = LIST_ITEM(node, linked_relay_t, node);
+        bool open = members == 0 || is_member(self, relay);
+        changed |= open != relay->open;
+        relay->open = open;
+        self->open += open;
+    }
+    return changed;
+}
+
+typedef struct arranged {
+    bool view, ways; /* what is another one now */
+} arranged_t;
+
+static arranged_t arrange(routes_t *self)
 {
     self->before = self->view;
     self->view = *greatest(self);
-    open_members(self);
-    return !view_same(&self->before, &self->view);
+    return (arranged_t){.ways = open_members(self), .view = !view_same(&self->before, &self->view)};
 }
 
 /* --- events --- */
@@ -109,7 +121,7 @@ bool routes_up(routes_t *self, link_t *link, const view_t *told)
     }
     relay->link = link;
     relay->told = *told;
-    return arrange(self);
+    return arrange(self).view;
 }
 
 bool routes_told(routes_t *self, const link_t *link, const view_t *told)
@@ -117,7 +129,8 @@ bool routes_told(routes_t *self, const link_t *link, const view_t *told)
     linked_relay_t *relay = find_relay(self, link_peer(link));
     if (relay)
         relay->told = *told;
-    return arrange(self);
+    arranged_t arranged = arrange(self);
+    return arranged.view || arranged.ways;
 }
 
 bool routes_down(routes_t *self, const link_t *link)
@@ -126,7 +139,7 @@ bool routes_down(routes_t *self, const link_t *link)
     if (relay)
         list_remove(&relay->node);
     mem_free(relay);
-    return arrange(self);
+    return arrange(self).view;
 }
 
 /* --- ways --- */

@@ -5,8 +5,9 @@
  * Life:   routes_init -> routes_up | routes_told | routes_down -> routes_fini
  *
  * The view in use is the greatest one that a linked relay told: of one lineage the newest, of several lineages the one that
- * takes the others in; one that a majority has left does not count. The way to a channel is the relay of that view with the highest weight among those that are
- * linked: that is the owner, if it is linked at all, and otherwise one that forwards. Where no linked relay is a member of
+ * takes the others in; one that a majority has left does not count. The way to a channel is the relay of that view with the
+ * highest weight among those that are linked and have not left it: that is the owner, if it is one of them, and otherwise one
+ * that forwards. Where no linked relay is a member of
  * the view, or none told one (an older relay, or one that is always alone), each one will do.
  */
 #ifndef HEDDLE_FABRIC_ROUTES_H
@@ -26,7 +27,8 @@ typedef struct routes {
 void routes_init(routes_t *self);
 void routes_fini(routes_t *self);
 
-/* Events. The link is borrowed from up to down. True: another view is in use. */
+/* Events. The link is borrowed from up to down. True: another view is in use; of what a linked relay
+ * told also: other relays are ways now. */
 bool routes_up(routes_t *self, link_t *relay, const view_t *told);
 bool routes_told(routes_t *self, const link_t *relay, const view_t *told);
 bool routes_down(routes_t *self, const link_t *relay);

@@ -255,6 +255,25 @@ static bool has_majority(const relay_mesh_t *self)
     return reached >= relay_mesh_majority(self);
 }
 
+/* Could a majority of the view come together again? */
+static bool has_hope(const relay_mesh_t *self)
+{
+    size_t gone = 0;
+    for (size_t i = 0; i < self->view.count; i++) {
+        const meeting_t *meeting = relay_mesh_find(self, self->view.members[i].id);
+        gone += meeting && has_left(self, meeting);
+    }
+    return self->view.count - gone >= relay_mesh_majority(self);
+}
+
+static uint64_t leaves_at(const relay_mesh_t *self)
+{
+    if (!self->alone_since_us)
+        return UINT64_MAX;
+    bool waits = self->view.count > 2 && has_hope(self);
+    return self->alone_since_us + (waits ? MESH_MINORITY_US : MESH_ALONE_US);
+}
+
 static void leave_if_alone(relay_mesh_t *self, uint64_t now_us)
 {
     if (has_majority(self)) {
@@ -263,7 +282,7 @@ static void leave_if_alone(relay_mesh_t *self, uint64_t now_us)
     }
     if (!self->alone_since_us)
         self->alone_since_us = now_us;
-    if (now_us >= self->alone_since_us + MESH_ALONE_US)
+    if (now_us >= leaves_at(self))
         relay_mesh_leave(self, relay_mesh_voted(self), now_us);
 }
 
@@ -288,8 +307,8 @@ void relay_mesh_tick(relay_mesh_t *self, uint64_t now_us)
 uint64_t relay_mesh_due(const relay_mesh_t *self)
 {
     uint64_t due = has_majority(self) ? proposal_due(self) : UINT64_MAX;
-    if (self->alone_since_us && self->alone_since_us + MESH_ALONE_US < due)
-        due = self->alone_since_us + MESH_ALONE_US;
+    if (leaves_at(self) < due)
+        due = leaves_at(self);
     if (!self->served && self->started_us + MESH_START_US < due)
         due = self->started_us + MESH_START_US;
     return self->owes_meet ? 0 : due;

@@ -80,6 +80,9 @@ bool relay_mesh_has_arrived(const relay_mesh_t *self, uint64_t member);
 bool relay_mesh_serves(const relay_mesh_t *self);
 
 #define MESH_START_US 2000000u /* how long others may take to be found */
-#define MESH_ALONE_US 1000000u /* without a majority in reach: then it leaves */
+/* Without a majority in reach: then it leaves. To leave ends epochs, so of three or more a relay waits for the others to come
+ * back, as long as they can; of two the one that is left has nobody to wait for. */
+#define MESH_ALONE_US    1000000u
+#define MESH_MINORITY_US 10000000u
 
 #endif
