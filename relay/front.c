@@ -256,6 +256,10 @@ void relay_front_take(relay_front_t *self, const relay_wish_t *wish, uint64_t no
         relay_front_refuse(self, wish, err, now_us);
         return;
     }
+    if (self->relays_only) { /* others can be in the view already that this relay is only coming to */
+        relay_front_hold(self, wish, NULL, now_us);
+        return;
+    }
     switch (relay_tenures_claim(&self->tenures, channel_of(wish->envelope), &channel, &owner)) {
     case CLAIM_MINE: serve_own(self, wish, channel, now_us); return;
     case CLAIM_WAIT: relay_front_hold(self, wish, channel, now_us); return;

@@ -22,7 +22,7 @@ struct relay_front {
     relay_copies_t copies;
     relay_handover_t handover;
     relay_waiting_t waiting;
-    bool relays_only; /* as the node was told */
+    bool relays_only; /* edges may not use this relay now, as the node was told; nothing is served */
     uint64_t started_us;
     uint64_t publishers_swept_us;
     uint64_t wall_us;            /* of this turn */

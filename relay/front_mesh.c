@@ -127,6 +127,16 @@ void relay_front_close_mesh(relay_front_t *self)
     relay_mesh_destroy(&self->mesh);
 }
 
+static void serve_or_not(relay_front_t *self, uint64_t now_us)
+{
+    bool relays_only = !relay_mesh_serves(self->mesh);
+    if (relays_only == self->relays_only)
+        return;
+    self->relays_only = relays_only;
+    log_info("mesh.serves", "edges=%s", relays_only ? "no" : "yes");
+    node_set_relays_only(self->node, relays_only, now_us);
+}
+
 void relay_front_attach(relay_front_t *self, node_t *node)
 {
     self->node = node;
@@ -134,6 +144,7 @@ void relay_front_attach(relay_front_t *self, node_t *node)
     relay_copies_attach(&self->copies, node);
     relay_handover_attach(&self->handover, node, self->mesh);
     relay_tenures_begin(&self->tenures, node_id(node), relay_mesh_view(self->mesh));
+    serve_or_not(self, self->started_us);
 }
 
 uint64_t relay_front_due(const relay_front_t *self)
@@ -355,12 +366,7 @@ bool relay_front_take_from_relay(relay_front_t *self, link_t *link, const envelo
 bool relay_front_mesh_turn(relay_front_t *self, uint64_t now_us)
 {
     relay_mesh_tick(self->mesh, now_us);
-    bool relays_only = !relay_mesh_serves(self->mesh);
-    if (relays_only != self->relays_only) {
-        self->relays_only = relays_only;
-        log_info("mesh.serves", "edges=%s", relays_only ? "no" : "yes");
-        node_set_relays_only(self->node, relays_only, now_us);
-    }
+    serve_or_not(self, now_us);
     bool more = relay_handover_turn(&self->handover, now_us);
     bool resumed = relay_copies_resume(&self->copies, self->mesh, now_us);
     if (resumed && self->waiting.count)
