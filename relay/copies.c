@@ -25,6 +25,7 @@ struct relay_replica {
     uint64_t member;
     list_t entries;
     uint64_t sent, kept; /* STATEs and COPYs of this view */
+    uint64_t introduced; /* `sent` behind the last STATE and its COPYs */
 };
 
 static void init_replicas(relay_copies_t *self)
@@ -183,6 +184,7 @@ int relay_copies_introduce(relay_copies_t *self, relay_channel_t *channel, link_
     struct relay_replica *to = find_replica(self, link_peer(replica));
     int err = relay_copies_send_state(self, channel, replica, STATE_COPY, now_us, &to->sent);
     standing->copied = err == OK;
+    to->introduced = err ? to->introduced : to->sent;
     return err;
 }
 
@@ -293,6 +295,15 @@ void relay_copies_kept(relay_copies_t *self, const link_t *replica, const envelo
             return;
         commit(self, entry, now_us);
     }
+}
+
+bool relay_copies_states_are_kept(const relay_copies_t *self)
+{
+    for (size_t i = 0; i < VIEW_MEMBERS_MAX && self->replicas[i].member; i++) {
+        if (self->replicas[i].kept < self->replicas[i].introduced)
+            return false;
+    }
+    return true;
 }
 
 bool relay_copies_are_kept(const relay_copies_t *self)

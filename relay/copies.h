@@ -73,6 +73,9 @@ void relay_copies_restart(relay_copies_t *self);
 /* Sends what is held, once all replicas of the view are there. true: nothing is held any more. */
 bool relay_copies_resume(relay_copies_t *self, const relay_mesh_t *mesh, uint64_t now_us);
 
+/* Does each replica keep all STATEs, with what belongs to them, that it was sent in this view? */
+bool relay_copies_states_are_kept(const relay_copies_t *self);
+
 /* Is everything kept that was sent? */
 bool relay_copies_are_kept(const relay_copies_t *self);
 

@@ -47,7 +47,8 @@ static void view_changed(void *context, const mesh_change_t *change, uint64_t no
     relay_front_t *self = context;
     log_info("mesh.view", "step=%s number=%" PRIu64 " members=%zu", step_name(change->step),
              change->to->number, change->to->count);
-    relay_tenures_step(&self->tenures, change, relay_handover_is_done(&self->handover), now_us);
+    relay_tenures_step(&self->tenures, change, relay_handover_is_done(&self->handover),
+                       relay_copies_states_are_kept(&self->copies), now_us);
     relay_copies_restart(&self->copies);
     relay_handover_begin(&self->handover);
     self->counts.views++;

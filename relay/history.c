@@ -93,6 +93,8 @@ void relay_history_append(relay_history_t *self, relay_store_t *store, const cha
     if (options->history_size == 0)
         return;
     relay_history_trim(self, store, options, now_us);
+    while (self->count && relay_history_at(self, self->count - 1)->offset + 1 != offset)
+        drop_oldest(self, store);
     while (self->count >= options->history_size) {
         drop_oldest(self, store);
         store->dropped_size++;

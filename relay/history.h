@@ -30,7 +30,8 @@ typedef struct relay_history {
 
 void relay_history_fini(relay_history_t *self, relay_store_t *store);
 
-/* Keeps a copy of the encoded MSG, as far as the options and the store let it. */
+/* Keeps a copy of the encoded MSG, as far as the options and the store let it. Offsets have no holes: if it does not follow on
+ * the newest, all before it is let go. */
 void relay_history_append(relay_history_t *self, relay_store_t *store, const channel_options_t *options,
                           span_t encoded, uint64_t offset, uint64_t now_us);
 

@@ -5,6 +5,7 @@
 struct relay_step {
     mesh_step_t step;
     bool doubtful;
+    bool copied; /* the replicas of `from` keep all that they were introduced to */
     view_t from, to;
 };
 
@@ -28,13 +29,15 @@ void relay_tenures_begin(relay_tenures_t *self, uint64_t self_id, const view_t *
     self->view = *view;
 }
 
-void relay_tenures_step(relay_tenures_t *self, const mesh_change_t *change, bool settled, uint64_t now_us)
+void relay_tenures_step(relay_tenures_t *self, const mesh_change_t *change, bool settled, bool copied,
+                        uint64_t now_us)
 {
     if (change->step == MESH_LEFT)
         self->left_us = now_us;
     struct relay_step *step = &self->steps[++self->step % RELAY_STEPS];
     step->step = change->step;
     step->doubtful = change->doubtful;
+    step->copied = copied;
     step->from = *change->from;
     step->to = *change->to;
     self->view = *change->to;
@@ -90,7 +93,7 @@ static void judge_success(relay_tenures_t *self, relay_channel_t *channel, const
     bool all = goes_on && has_all(self, standing, step, before);
     bool same_pair = after.owner == before->owner && after.replica == before->replica;
     if (after.owner == self->self && all) {
-        standing->copied = standing->copied && standing->tenure == RELAY_OWNED && same_pair;
+        standing->copied = standing->copied && standing->tenure == RELAY_OWNED && same_pair && step->copied;
         become(standing, RELAY_OWNED, &step->to);
         return;
     }

@@ -36,8 +36,9 @@ void relay_tenures_fini(relay_tenures_t *self);
 /* The first view; a relay that is alone has it from the start. */
 void relay_tenures_begin(relay_tenures_t *self, uint64_t self_id, const view_t *view);
 
-/* `settled`: the view that ends was. */
-void relay_tenures_step(relay_tenures_t *self, const mesh_change_t *change, bool settled, uint64_t now_us);
+/* `settled`: the view that ends was; `copied`: its replicas keep all that they were introduced to. */
+void relay_tenures_step(relay_tenures_t *self, const mesh_change_t *change, bool settled, bool copied,
+                        uint64_t now_us);
 
 /* The replica of a view; 0 = none, or this relay keeps none. */
 uint64_t relay_tenures_replica(const relay_tenures_t *self, const view_ranks_t *ranks);

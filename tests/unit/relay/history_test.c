@@ -61,6 +61,30 @@ static void assert_kept(const relay_history_t *history, uint64_t from, uint64_t 
     }
 }
 
+static void what_lies_before_a_hole_is_let_go(void **state)
+{
+    fixture_t *f = *state;
+    uint32_t at;
+    for (int i = 0; i < 5; i++)
+        append(f, &f->a, &many, NOW);
+    f->a_top = 9; /* 6 to 9 never come */
+    append(f, &f->a, &many, NOW);
+    append(f, &f->a, &many, NOW);
+    assert_kept(&f->a, 10, 11);
+    assert_false(relay_history_covers(&f->a, 3, 11, &at));
+    assert_true(relay_history_covers(&f->a, 9, 11, &at));
+}
+
+static void a_history_that_ends_before_the_top_covers_nothing(void **state)
+{
+    fixture_t *f = *state;
+    uint32_t at;
+    for (int i = 0; i < 5; i++)
+        append(f, &f->a, &many, NOW);
+    assert_true(relay_history_covers(&f->a, 3, 5, &at));
+    assert_false(relay_history_covers(&f->a, 3, 7, &at));
+}
+
 static void the_last_messages_are_kept_in_order(void **state)
 {
     fixture_t *f = *state;
@@ -173,6 +197,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_last_messages_are_kept_in_order),
+        TEST(what_lies_before_a_hole_is_let_go),
+        TEST(a_history_that_ends_before_the_top_covers_nothing),
         TEST(a_ring_that_grows_keeps_what_it_has),
         TEST(no_history_keeps_nothing_and_costs_nothing),
         TEST(what_is_too_old_goes),
