@@ -1,9 +1,6 @@
 /* sim/link_sim - two nodes and one link over a network that loses, doubles, reorders and delays, on a virtual
  * clock; the nodes restart, pause, reset, close, refuse to send and fill their windows.
- *
- *   link_sim                       10,000 seeds from the clock, then those of tests/sim/link_seeds.txt
- *   link_sim --seeds N --from S    N seeds from S on
- *   link_sim --seed S              that one, with a trace
+ * The command line: sim/seeds.
  *
  * A conversation is what lies between one `up` and the next `down` on one side. What holds at every step:
  *   - what a conversation hears comes from exactly one conversation of the other side, and what that one
@@ -27,12 +24,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "tests/sim/link_node.h"
+#include "tests/sim/seeds.h"
 
 #define SEEDS    10000u
 #define LATE_MAX (6 * SECOND) /* the longest that the network keeps a message */
@@ -317,36 +313,11 @@ static void run(uint64_t seed, bool traced)
     world_fini(&world);
 }
 
-static void run_past_failures(void)
-{
-    FILE *file = fopen(TEST_SOURCE_DIR "/sim/link_seeds.txt", "r");
-    CHECK(file);
-    char line[256];
-    while (fgets(line, sizeof line, file))
-        if (line[0] >= '0' && line[0] <= '9')
-            run(strtoull(line, NULL, 10), false);
-    fclose(file);
-}
-
 int main(int argc, char **argv)
 {
-    uint64_t from = (uint64_t)time(NULL) * SEEDS, count = SEEDS;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        uint64_t value = strtoull(argv[i + 1], NULL, 10);
-        if (strcmp(argv[i], "--seed") == 0) {
-            run(value, true);
-            return 0;
-        }
-        if (strcmp(argv[i], "--seeds") == 0)
-            count = value;
-        else if (strcmp(argv[i], "--from") == 0)
-            from = value;
-    }
-    printf("link_sim: %" PRIu64 " seeds from %" PRIu64 "\n", count, from);
-    fflush(stdout);
-    for (uint64_t i = 0; i < count; i++)
-        run(from + i, false);
-    run_past_failures();
+    const seeds_t seeds = {"link_sim", TEST_SOURCE_DIR "/sim/link_seeds.txt", SEEDS, run};
+    if (!seeds_run(&seeds, argc, argv))
+        return 0;
     printf("link_sim: all held; %" PRIu64 " envelopes heard, %" PRIu64 " conversations ended, %" PRIu64
            " full windows, %" PRIu64 " gaps, %" PRIu64 " messages sent again\n",
            totals.heard, totals.ended, totals.full, totals.gaps, totals.resent);

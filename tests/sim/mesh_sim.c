@@ -1,10 +1,7 @@
 /* sim/mesh_sim - relays that agree on who they are, on a faulty fabric and a virtual clock: messages are lost, doubled and
  * late; pairs are cut from each other, in one direction or in both; relays stand still, can't send, crash and come
  * back; links are reset.
- *
- *   mesh_sim                       SEEDS seeds from the clock, then those of tests/sim/mesh_seeds.txt
- *   mesh_sim --seeds N --from S    N seeds from S on
- *   mesh_sim --seed S              that one, with a trace
+ * The command line: sim/seeds.
  *
  * What holds at every step that a relay takes:
  *   - in a lineage a number has one view, wherever it is in force, and a relay is in it once;
@@ -25,11 +22,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "base/hash.h"
-#include "base/log.h"
 #include "base/mem.h"
+#include "tests/sim/seeds.h"
 #include "tests/sim/virtual_mesh.h"
 
 #define MS     UINT64_C(1000)
@@ -479,40 +474,11 @@ static void run(uint64_t seed, bool traced)
 
 /* --- the command --- */
 
-static void run_past_failures(void)
-{
-    FILE *file = fopen(TEST_SOURCE_DIR "/sim/mesh_seeds.txt", "r");
-    char line[256];
-    while (file && fgets(line, sizeof line, file))
-        if (line[0] >= '0' && line[0] <= '9')
-            run(strtoull(line, NULL, 10), false);
-    if (file)
-        fclose(file);
-}
-
 int main(int argc, char **argv)
 {
-    hash_set_process_key((hash_key_t){1, 2}); /* the order in which tables are walked is a seed's, too */
-    uint64_t count = SEEDS;
-    uint64_t from = (uint64_t)time(NULL) * SEEDS;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        uint64_t number = strtoull(argv[i + 1], NULL, 10);
-        if (strcmp(argv[i], "--seed") == 0) {
-            log_set_level(LOG_LEVEL_DEBUG);
-            run(number, true);
-            return 0;
-        }
-        if (strcmp(argv[i], "--seeds") == 0)
-            count = number;
-        else if (strcmp(argv[i], "--from") == 0)
-            from = number;
-    }
-    log_set_level(LOG_LEVEL_OFF);
-    printf("mesh_sim: %" PRIu64 " seeds from %" PRIu64 "\n", count, from);
-    fflush(stdout);
-    for (uint64_t seed = from; seed < from + count; seed++)
-        run(seed, false);
-    run_past_failures();
+    const seeds_t seeds = {"mesh_sim", TEST_SOURCE_DIR "/sim/mesh_seeds.txt", SEEDS, run};
+    if (!seeds_run(&seeds, argc, argv))
+        return 0;
     printf("mesh_sim: all held; %" PRIu64 " views, %" PRIu64 " steps succeeded, %" PRIu64 " left, %" PRIu64
            " joined, %" PRIu64 " crashes\n",
            totals.views, totals.succeeded, totals.left, totals.joined, totals.crashes);

@@ -1,20 +1,16 @@
 /* sim/relay_sim - relays and edges on a faulty fabric, on a virtual clock: messages are lost, doubled and late; parties are
  * cut off from some or from all, in one direction or in both, stand still, can't send, crash and come back; links are
- * reset.
- *
- *   relay_sim                       SEEDS seeds from the clock, then those of tests/sim/relay_seeds.txt
- *   relay_sim --seeds N --from S    N seeds from S on
- *   relay_sim --seed S              that one, with a trace
+ * reset. The command line: sim/seeds.
  *
  * What holds:
  *   - a position of a channel holds one publication, whoever hears it and whatever its publisher was told;
  *   - a publication has one position in an epoch, behind all that were confirmed before it was published; with one relay
  *     those of an edge stand in the order of publishing;
  *   - a subscriber hears each next position, once, or is told that it has missed something;
- *   - every publication is answered, once, and none later than its timeout.
+ *   - every publication is answered, once, and none later than its timeout;
  *   - an epoch lives on while relays crash one at a time, if there are three of them and a second one keeps the channels.
- * After a tail without faults: all relays are in one view, all edges are linked with all of them, a last publication to each channel is confirmed, every
- * subscriber has heard it, and nothing is pending. In a mild run (a little loss, doubling, reordering) no link
+ * After a tail without faults: all relays are in one view, all edges are linked with all of them, a last publication to
+ * each channel is confirmed, every subscriber has heard it, and nothing is pending. In a mild run (a little loss, doubling, reordering) no link
  * goes down, nobody is told of a gap, and every publication is confirmed.
  *
  * What it finds was tried with faults put in, 30 seeds each. Found: repeats are published again, or not marked as
@@ -27,12 +23,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/err.h"
-#include "base/hash.h"
-#include "base/log.h"
 #include "base/mem.h"
+#include "tests/sim/seeds.h"
+#include "tests/sim/streams.h"
 #include "tests/sim/virtual_edge.h"
 #include "tests/sim/virtual_relay.h"
 
@@ -48,16 +43,6 @@
 #define EDGES    5u
 #define RELAYS   4u
 #define CHANNELS 4u
-#define EPOCHS   256u /* of one channel in a run */
-#define NOBODY   UINT64_C(0)
-
-/* One epoch of one channel: which publication is where, as far as anybody has said. */
-typedef struct stream {
-    char epoch[EPOCH_SIZE];
-    uint64_t *ids; /* owned; by offset, NOBODY = not known */
-    size_t room;
-    uint64_t confirmed; /* the highest offset that a publisher was told */
-} stream_t;
 
 typedef struct station {
     virtual_edge_t edge;
@@ -91,8 +76,7 @@ typedef struct sim {
     station_t stations[EDGES];
     unsigned edges, channels;
     uint32_t lives;
-    stream_t streams[CHANNELS][EPOCHS];
-    size_t stream_count[CHANNELS];
+    streams_t streams[CHANNELS];
     uint64_t published, confirmed, timed_out, refused, closed; /* closed: its edge went first */
     uint64_t told, recovered;                                  /* of edges that are gone, too */
 } sim_t;
@@ -155,82 +139,32 @@ static unsigned channel_number(const sim_t *sim, const char *name)
     fail(sim, "a message of channel %s", name);
 }
 
-static stream_t *find_stream(sim_t *sim, unsigned channel, const char *epoch)
-{
-    for (size_t i = 0; i < sim->stream_count[channel]; i++) {
-        if (memcmp(sim->streams[channel][i].epoch, epoch, EPOCH_SIZE) == 0)
-            return &sim->streams[channel][i];
-    }
-    if (sim->stream_count[channel] == EPOCHS)
-        fail(sim, "too many epochs");
-    stream_t *stream = &sim->streams[channel][sim->stream_count[channel]++];
-    memcpy(stream->epoch, epoch, EPOCH_SIZE);
-    return stream;
-}
-
 /* Somebody says that this publication is at this position. */
 static void claim(sim_t *sim, unsigned channel, position_t position, uint64_t id)
 {
-    stream_t *stream = find_stream(sim, channel, position.epoch);
-    if (position.offset == 0 || position.offset > 1000000)
-        fail(sim, "offset %" PRIu64 " in %s", position.offset, channel_name(channel));
-    if (position.offset >= stream->room) {
-        size_t room = position.offset * 2;
-        stream->ids = mem_grow(stream->ids, room, sizeof *stream->ids);
-        memset(stream->ids + stream->room, 0, (room - stream->room) * sizeof *stream->ids);
-        stream->room = room;
-    }
-    uint64_t *known = &stream->ids[position.offset];
-    if (*known != NOBODY && *known != id)
-        fail(sim, "offset %" PRIu64 " of %s is %" PRIx64 " and %" PRIx64, position.offset,
-             channel_name(channel), *known, id);
-    *known = id;
+    const char *why = streams_claim(&sim->streams[channel], position, id);
+    if (why)
+        fail(sim, "%s: %s", channel_name(channel), why);
 }
 
-/* No publication stands in a stream twice. A new owner knows the ids that the history holds, so that is promised where the
- * history is longer than the time in which publications are sent again. */
-static void check_uniqueness(const sim_t *sim)
+/* A new owner knows the ids that the history holds, so that no publication stands there twice is promised where the history
+ * is longer than the time in which publications are sent again. */
+static bool promises_uniqueness(const sim_t *sim, unsigned channel)
 {
-    for (unsigned channel = 0; channel < CHANNELS; channel++) {
-        if (namespaces_find(&sim->namespaces, span_str(channel_name(channel)))->history_size < 1000)
-            continue;
-        for (size_t i = 0; i < sim->stream_count[channel]; i++) {
-            const stream_t *stream = &sim->streams[channel][i];
-            for (size_t offset = 1; offset < stream->room; offset++) {
-                for (size_t other = offset + 1; other < stream->room && other < offset + 300; other++) {
-                    if (stream->ids[offset] != NOBODY && stream->ids[offset] == stream->ids[other])
-                        fail(sim, "%" PRIx64 " is at %zu and at %zu of %s", stream->ids[offset], offset,
-                             other, channel_name(channel));
-                }
-            }
-        }
-    }
+    return namespaces_find(&sim->namespaces, span_str(channel_name(channel)))->history_size >= 1000;
 }
 
-/* In each stream, the publications of one life stand in the order of their numbers; so none stands there twice. */
-static void check_orders(const sim_t *sim)
+static void check_orders(sim_t *sim)
 {
-    if (sim->relays > 1) {
-        check_uniqueness(sim);
-        return;
-    }
-    uint32_t *last = mem_new_n(sim->lives + 1u, sizeof *last);
     for (unsigned channel = 0; channel < CHANNELS; channel++) {
-        for (size_t i = 0; i < sim->stream_count[channel]; i++) {
-            const stream_t *stream = &sim->streams[channel][i];
-            memset(last, 0, (sim->lives + 1u) * sizeof *last);
-            for (size_t offset = 1; offset < stream->room; offset++) {
-                uint32_t life = (uint32_t)(stream->ids[offset] >> 32);
-                uint32_t number = (uint32_t)stream->ids[offset];
-                if (stream->ids[offset] != NOBODY && number <= last[life])
-                    fail(sim, "%" PRIx64 " at %zu of %s comes after %u of the same edge", stream->ids[offset],
-                         offset, channel_name(channel), last[life]);
-                if (stream->ids[offset] != NOBODY)
-                    last[life] = number;
-            }
-        }
+        const char *why = NULL;
+        if (sim->relays == 1)
+            why = streams_check_orders(&sim->streams[channel], sim->lives);
+        else if (promises_uniqueness(sim, channel))
+            why = streams_check_unique(&sim->streams[channel]);
+        if (why)
+            fail(sim, "%s: %s", channel_name(channel), why);
     }
-    mem_free(last);
 }
 
 /* --- what edges say --- */
@@ -256,7 +190,7 @@ static void published(void *user, int err, position_t position)
     sim_t *sim = note->sim;
     if (err == OK) {
         claim(sim, note->channel, position, note->id);
-        stream_t *stream = find_stream(sim, note->channel, position.epoch);
+        stream_t *stream = streams_get(&sim->streams[note->channel], position.epoch);
         if (stream == note->of && position.offset <= note->behind)
             fail(sim, "%" PRIx64 " is at %" PRIu64 " of %s, though %" PRIu64 " was confirmed before",
                  note->id, position.offset, channel_name(note->channel), note->behind);
@@ -281,8 +215,7 @@ static void publish(sim_t *sim, station_t *station, unsigned channel)
     uint64_t id = (uint64_t)station->life << 32 | ++station->number;
     memcpy(payload, &id, sizeof id);
     note_t *note = mem_new(sizeof *note);
-    size_t streams = sim->stream_count[channel];
-    const stream_t *newest = streams ? &sim->streams[channel][streams - 1] : NULL;
+    const stream_t *newest = streams_newest(&sim->streams[channel]);
     *note = (note_t){.sim = sim,
                      .station = station,
                      .channel = channel,
@@ -556,7 +489,7 @@ static void check_channel(sim_t *sim, unsigned channel)
                      subscription->position.offset, subscription->channel, top.offset);
         }
     }
-    stream_t *stream = position_known(top) ? find_stream(sim, channel, top.epoch) : NULL;
+    stream_t *stream = position_known(top) ? streams_get(&sim->streams[channel], top.epoch) : NULL;
     uint64_t last = (uint64_t)sim->stations[0].life << 32 | sim->stations[0].number;
     if (stream && (top.offset >= stream->room || stream->ids[top.offset] != last))
         fail(sim, "the newest message of %s is not the last publication", channel_name(channel));
@@ -598,8 +531,8 @@ static void tear_down(sim_t *sim)
     for (unsigned i = 0; i < sim->relays; i++)
         virtual_relay_stop(&sim->posts[i].relay);
     for (unsigned i = 0; sim->orderly && i < sim->channels; i++) {
-        if (sim->stream_count[i] > 1)
-            fail(sim, "%s has had %zu epochs", channel_name(i), sim->stream_count[i]);
+        if (sim->streams[i].count > 1)
+            fail(sim, "%s has had %zu epochs", channel_name(i), sim->streams[i].count);
     }
     if (sim->published != sim->confirmed + sim->timed_out + sim->closed || sim->refused)
         fail(sim,
@@ -614,10 +547,8 @@ static void tear_down(sim_t *sim)
     totals.timed_out += sim->timed_out;
     totals.told += sim->told;
     totals.recovered += sim->recovered;
-    for (unsigned channel = 0; channel < CHANNELS; channel++) {
-        for (size_t i = 0; i < sim->stream_count[channel]; i++)
-            mem_free(sim->streams[channel][i].ids);
-    }
+    for (unsigned channel = 0; channel < CHANNELS; channel++)
+        streams_fini(&sim->streams[channel]);
     namespaces_fini(&sim->namespaces);
     virtual_fabric_fini(&sim->fabric);
 }
@@ -636,42 +567,11 @@ static void run(uint64_t seed, bool traced)
 
 /* --- the command --- */
 
-static void run_old_seeds(void)
-{
-    FILE *file = fopen(TEST_SOURCE_DIR "/sim/relay_seeds.txt", "r");
-    char line[256];
-    if (!file)
-        return;
-    while (fgets(line, sizeof line, file)) {
-        if (line[0] != '#')
-            run(strtoull(line, NULL, 10), false);
-    }
-    fclose(file);
-}
-
 int main(int argc, char **argv)
 {
-    hash_set_process_key((hash_key_t){1, 2}); /* the order in which tables are walked is a seed's, too */
-    uint64_t seeds = SEEDS;
-    uint64_t from = (uint64_t)time(NULL) * SEEDS;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        uint64_t number = strtoull(argv[i + 1], NULL, 10);
-        if (strcmp(argv[i], "--seeds") == 0) {
-            seeds = number;
-        } else if (strcmp(argv[i], "--from") == 0) {
-            from = number;
-        } else if (strcmp(argv[i], "--seed") == 0) {
-            log_set_level(LOG_LEVEL_DEBUG);
-            run(number, true);
-            return 0;
-        }
-    }
-    log_set_level(LOG_LEVEL_OFF);
-    printf("relay_sim: %" PRIu64 " seeds from %" PRIu64 "\n", seeds, from);
-    fflush(stdout);
-    for (uint64_t seed = from; seed < from + seeds; seed++)
-        run(seed, false);
-    run_old_seeds();
+    const seeds_t seeds = {"relay_sim", TEST_SOURCE_DIR "/sim/relay_seeds.txt", SEEDS, run};
+    if (!seeds_run(&seeds, argc, argv))
+        return 0;
     printf("relay_sim: all held; %" PRIu64 " publications, %" PRIu64 " confirmed, %" PRIu64
            " timed out, %" PRIu64 " refused by a full uplink; %" PRIu64 " subscriptions went on, %" PRIu64
            " were told of a gap; %" PRIu64 " relays\n",
