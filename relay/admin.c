@@ -44,6 +44,8 @@
     X(waiting, STAT_GAUGE, "heddle_relay_waiting_requests", NULL,                                   \
       "Requests that wait for a channel to change hands")                                           \
     X(copies, STAT_COUNTER, "heddle_relay_copies_total", NULL, "Publications sent to a replica")    \
+    X(copies_refused, STAT_COUNTER, "heddle_mesh_refused_channels_total", NULL,                     \
+      "Channels of other relays that there was no room for")                                        \
     X(uncommitted, STAT_GAUGE, "heddle_relay_uncommitted_bytes", NULL,                              \
       "Publications that wait for a replica to keep them")
 
@@ -115,6 +117,7 @@ static void update(relay_admin_t *self)
     stats_set(&stats->forwarded, counts.forwarded);
     stats_set(&stats->waiting, counts.waiting);
     stats_set(&stats->copies, counts.copies);
+    stats_set(&stats->copies_refused, counts.copies_refused);
     stats_set(&stats->uncommitted, counts.uncommitted);
     node_stats_update(&self->node_stats, self->node, self->sockets);
 }

@@ -349,6 +349,7 @@ relay_front_counts_t relay_front_counts(const relay_front_t *self)
     counts.given = self->handover.given;
     counts.taken = self->handover.taken;
     counts.guests = self->handover.guests;
+    counts.copies_refused = self->handover.refused;
     counts.copies = self->copies.copies;
     counts.members = self->tenures.view.count;
     counts.uncommitted = self->copies.bytes;

@@ -35,13 +35,14 @@ typedef struct relay_front_counts {
     uint64_t forwarded; /* requests sent on to their channels' owners */
     uint64_t waiting;   /* requests that wait for a channel to change hands, now */
     uint64_t given, taken,
-        guests;           /* channels handed over, taken in; messages of another lineage published again */
-    uint64_t copies;      /* publications sent to a replica */
-    uint64_t uncommitted; /* bytes that wait for a replica, now */
-    size_t members;       /* of the view */
-    bool settled;         /* all channels are where they belong in this view */
-    bool serves;          /* edges may use this relay */
-    uint64_t unexpected;  /* envelopes that make no sense here */
+        guests;              /* channels handed over, taken in; messages of another lineage published again */
+    uint64_t copies;         /* publications sent to a replica */
+    uint64_t copies_refused; /* channels of other relays that there was no room for */
+    uint64_t uncommitted;    /* bytes that wait for a replica, now */
+    size_t members;          /* of the view */
+    bool settled;            /* all channels are where they belong in this view */
+    bool serves;             /* edges may use this relay */
+    uint64_t unexpected;     /* envelopes that make no sense here */
     size_t channels;
     size_t edges; /* links with edges */
     size_t links;

@@ -8,7 +8,7 @@
 #define SLICE 500u
 
 /* What becomes of the COPYs behind a STATE. */
-typedef enum filling { FILL_NONE, FILL_KEEP, FILL_PASS_OVER, FILL_GUEST } filling_t;
+typedef enum filling { FILL_NONE, FILL_KEEP, FILL_PASS_OVER, FILL_GUEST, FILL_REFUSED } filling_t;
 
 struct relay_giver {
     bool synced, settled;
@@ -149,6 +149,16 @@ static bool is_of_this_view(const relay_handover_t *self, uint64_t number)
     return number == self->tenures->view.number && !relay_mesh_voted(self->mesh);
 }
 
+/* There is no room for one channel more. Its owner goes on without a copy, and all others must not wait for this one: it
+ * counts as kept, and is told in the log and by a metric. */
+static void refuse(relay_handover_t *self, struct relay_giver *giver, span_t channel, int err)
+{
+    log_error("handover.refused", "channel=%s err=%s", log_safe(channel), err_name(err));
+    giver->filling = FILL_REFUSED;
+    giver->kept += giver->for_replica;
+    self->refused++;
+}
+
 void relay_handover_take_state(relay_handover_t *self, link_t *from, const envelope_state_t *state,
                                uint64_t now_us)
 {
@@ -165,7 +175,7 @@ void relay_handover_take_state(relay_handover_t *self, link_t *from, const envel
     relay_channel_t *channel;
     int err = relay_directory_get(self->tenures->directory, state->channel, now_us, &channel);
     if (err) {
-        log_warn("handover.refused", "channel=%s err=%s", log_safe(state->channel), err_name(err));
+        refuse(self, giver, state->channel, err);
         return;
     }
     if (fresh)
@@ -198,13 +208,16 @@ static void fill(relay_handover_t *self, const struct relay_giver *giver, const 
     }
 }
 
-/* A message of a channel that this relay is the replica of. false: it does not follow on what is here. */
+/* A message of a channel that this relay is the replica of. false: it does not follow on what is here. A channel that is not
+ * here was refused. */
 static bool follow(relay_handover_t *self, const envelope_copy_t *copy, const envelope_msg_t *message,
                    uint64_t now_us)
 {
     relay_channel_t *channel = relay_directory_find(self->tenures->directory, message->channel);
     position_t position = {.offset = message->offset};
-    if (!channel || position_set_epoch(&position, message->epoch))
+    if (!channel)
+        return true;
+    if (position_set_epoch(&position, message->epoch))
         return false;
     relay_tenures_judge(self->tenures, channel);
     position_t top = relay_channel_position(channel);

@@ -42,6 +42,7 @@ typedef struct relay_handover {
     size_t walk;                   /* the next channel */
     struct relay_giver *givers;    /* owned; what each member has said and sent, in the order of the view */
     uint64_t given, taken, guests; /* channels sent, channels taken in, messages of guests */
+    uint64_t refused;              /* channels that there was no room for */
 } relay_handover_t;
 
 void relay_handover_init(relay_handover_t *self, relay_tenures_t *tenures, relay_copies_t *copies,
