@@ -162,13 +162,15 @@ static uint64_t *stalled_word(stalled_t *self, span_t channel, uint64_t *bit)
 static bool is_stalled(stalled_t *self, span_t channel)
 {
     uint64_t bit;
-    return self->any && *stalled_word(self, channel, &bit) & bit;
+    const uint64_t *word = self->any ? stalled_word(self, channel, &bit) : NULL;
+    return word && (*word & bit);
 }
 
 static void stall(stalled_t *self, span_t channel)
 {
     uint64_t bit;
-    *stalled_word(self, channel, &bit) |= bit;
+    uint64_t *word = stalled_word(self, channel, &bit); /* before `bit` is read */
+    *word |= bit;
     self->any = true;
 }
 

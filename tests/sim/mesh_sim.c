@@ -48,7 +48,7 @@ typedef struct record {
 typedef struct post {
     struct sim *sim;
     virtual_mesh_t mesh;
-    char name[16];
+    char name[32];
     uint64_t starts_at; /* us; 0 = it runs */
     uint64_t stalled_until, blocked_until;
 } post_t;
