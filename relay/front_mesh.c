@@ -366,8 +366,8 @@ bool relay_front_take_from_relay(relay_front_t *self, link_t *link, const envelo
 
 bool relay_front_mesh_turn(relay_front_t *self, uint64_t now_us)
 {
-    relay_mesh_tick(self->mesh, now_us);
-    serve_or_not(self, now_us);
+    if (relay_mesh_tick(self->mesh, now_us))
+        serve_or_not(self, now_us);
     bool more = relay_handover_turn(&self->handover, now_us);
     bool resumed = relay_copies_resume(&self->copies, self->mesh, now_us);
     if (resumed && self->waiting.count)

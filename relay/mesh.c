@@ -16,6 +16,7 @@ relay_mesh_t *relay_mesh_new(const relay_mesh_options_t *options, uint64_t now_u
     self->past = mem_new_n(MESH_PAST_VIEWS, sizeof *self->past);
     self->meetings = mem_new_n(VIEW_MEMBERS_MAX, sizeof *self->meetings);
     self->started_us = now_us;
+    self->stirred = true;
     return self;
 }
 
@@ -79,7 +80,7 @@ void relay_mesh_install(relay_mesh_t *self, mesh_step_t step, const view_t *view
         meeting->arrived = false;
         meeting->belongs = meeting->met && meeting->view.lineage == after.lineage;
     }
-    self->owes_meet = true;
+    self->owes_meet = self->stirred = true;
     self->options.events->changed(self->options.context, &change, now_us);
 }
 
@@ -286,38 +287,61 @@ static void leave_if_alone(relay_mesh_t *self, uint64_t now_us)
         relay_mesh_leave(self, relay_mesh_voted(self), now_us);
 }
 
-void relay_mesh_tick(relay_mesh_t *self, uint64_t now_us)
+static uint64_t earlier(uint64_t a, uint64_t b)
 {
+    return a < b ? a : b;
+}
+
+/* When time alone changes something. */
+static uint64_t next_change(const relay_mesh_t *self)
+{
+    uint64_t due = has_majority(self) ? proposal_due(self) : UINT64_MAX;
+    due = earlier(due, leaves_at(self));
+    if (!self->served)
+        due = earlier(due, self->started_us + MESH_START_US);
+    if (self->now_us < self->installed_us + JOIN_PATIENCE_US)
+        due = earlier(due, self->installed_us + JOIN_PATIENCE_US);
+    return due;
+}
+
+static void look_around(relay_mesh_t *self, uint64_t now_us)
+{
+    view_t wanted;
+    work_out_wanted(self, &wanted);
+    if (same_members(&wanted, &self->wanted))
+        return;
+    self->wanted = wanted;
+    self->wanted_since_us = now_us;
+}
+
+bool relay_mesh_tick(relay_mesh_t *self, uint64_t now_us)
+{
+    if (!self->stirred && now_us < self->next_us)
+        return false;
+    self->stirred = false;
     self->now_us = now_us;
     leave_if_alone(self, now_us);
     self->served = self->served || now_us >= self->started_us + MESH_START_US;
-    view_t wanted;
-    work_out_wanted(self, &wanted);
-    if (!same_members(&wanted, &self->wanted)) {
-        self->wanted = wanted;
-        self->wanted_since_us = now_us;
-    }
+    look_around(self, now_us);
     if (now_us >= proposal_due(self) && has_majority(self))
         relay_mesh_propose(self, now_us);
     if (self->owes_meet)
         relay_mesh_send_meets(self, now_us);
     relay_mesh_look_who_arrived(self, now_us);
+    self->next_us = next_change(self);
+    return true;
 }
 
 uint64_t relay_mesh_due(const relay_mesh_t *self)
 {
-    uint64_t due = has_majority(self) ? proposal_due(self) : UINT64_MAX;
-    if (leaves_at(self) < due)
-        due = leaves_at(self);
-    if (!self->served && self->started_us + MESH_START_US < due)
-        due = self->started_us + MESH_START_US;
-    return self->owes_meet ? 0 : due;
+    return self->stirred ? 0 : self->next_us;
 }
 
 /* --- envelopes --- */
 
 void relay_mesh_envelope(relay_mesh_t *self, link_t *link, const envelope_t *envelope, uint64_t now_us)
 {
+    self->stirred = true;
     switch (envelope->kind) {
     case KIND_MEET: relay_mesh_take_meet(self, link, &envelope->meet, now_us); return;
     case KIND_INSTALL: take_install(self, link, &envelope->install, now_us); return;

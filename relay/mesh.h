@@ -63,8 +63,8 @@ void relay_mesh_up(relay_mesh_t *self, link_t *link, uint64_t now_us);
 void relay_mesh_down(relay_mesh_t *self, link_t *link, uint64_t now_us);
 void relay_mesh_envelope(relay_mesh_t *self, link_t *link, const envelope_t *envelope, uint64_t now_us);
 
-/* Once a turn. */
-void relay_mesh_tick(relay_mesh_t *self, uint64_t now_us);
+/* Once a turn. true: something may be different now; nothing costs nothing. */
+bool relay_mesh_tick(relay_mesh_t *self, uint64_t now_us);
 uint64_t relay_mesh_due(const relay_mesh_t *self); /* when the next tick has something to do, us */
 
 const view_t *relay_mesh_view(const relay_mesh_t *self);

@@ -58,7 +58,9 @@ struct relay_mesh {
     uint32_t
         torn;    /* a bit for each member whose link went down in this view: it has to come to the next one */
     bool served; /* others had their time to be found */
-    bool owes_meet; /* those who are linked have still to be told of a change */
+    bool owes_meet;   /* those who are linked have still to be told of a change */
+    bool stirred;     /* since the last tick something has happened */
+    uint64_t next_us; /* if nothing happens, when a tick is due */
 };
 
 uint64_t relay_mesh_self(const relay_mesh_t *self); /* this node's id */

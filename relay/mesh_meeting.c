@@ -116,7 +116,7 @@ void relay_mesh_up(relay_mesh_t *self, link_t *link, uint64_t now_us)
         return;
     }
     self->meetings[at] = (meeting_t){.link = link};
-    self->owes_meet = true;
+    self->owes_meet = self->stirred = true;
 }
 
 void relay_mesh_down(relay_mesh_t *self, link_t *link, uint64_t now_us)
@@ -128,7 +128,7 @@ void relay_mesh_down(relay_mesh_t *self, link_t *link, uint64_t now_us)
         *meeting = (meeting_t){0};
     if (member)
         self->torn |= UINT32_C(1) << (member - self->view.members);
-    self->owes_meet = true;
+    self->owes_meet = self->stirred = true;
 }
 
 /* What was on the way over a link that went down is gone. So nobody goes on as if it were there: the same members come
