@@ -425,6 +425,8 @@ static bool advance(relay_handover_t *self, uint64_t now_us)
 bool relay_handover_turn(relay_handover_t *self, uint64_t now_us)
 {
     say_kept(self, now_us);
+    if (self->stage == HANDOVER_DONE)
+        return false;
     if (advance(self, now_us))
         return self->stage != HANDOVER_DONE;
     /* A walk that a full link holds up goes on when something has left; one that is only long goes on at once. */

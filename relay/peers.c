@@ -90,6 +90,7 @@ void relay_peers_kill(relay_peers_t *self, relay_peer_slot_t slot, uint64_t now_
     uint64_t node = peer->node ? peer->node : link_peer(peer->link);
     if (peer->node == 0)
         link_set_user(peer->link, NULL);
+    self->waning += peer->state == LIVE;
     *peer = (struct relay_peer){.state = LINGERING, .node = node, .left_us = now_us};
 }
 
@@ -110,6 +111,7 @@ relay_peer_slot_t relay_peers_absent(relay_peers_t *self, uint64_t node, uint64_
     relay_peer_slot_t slot = take_slot(self, NULL, node);
     self->slots[slot].state = LINGERING;
     self->slots[slot].left_us = now_us;
+    self->waning++;
     return slot;
 }
 
@@ -168,10 +170,12 @@ static void cut_off(relay_peers_t *self, relay_peer_slot_t slot, uint64_t now_us
 {
     struct relay_peer *peer = &self->slots[slot];
     self->overflows++;
-    if (peer->node)
+    if (peer->node) {
         peer->state = CUT;
-    else
+        self->waning++;
+    } else {
         link_reset(peer->link, ERR_FULL, now_us);
+    }
 }
 
 int relay_peers_send(relay_peers_t *self, relay_peer_slot_t slot, span_t encoded, uint64_t now_us)
@@ -188,7 +192,7 @@ int relay_peers_send(relay_peers_t *self, relay_peer_slot_t slot, span_t encoded
 
 void relay_peers_tick(relay_peers_t *self, uint64_t now_us)
 {
-    for (size_t i = 0; i < self->count; i++) {
+    for (size_t i = 0; self->waning && i < self->count; i++) {
         struct relay_peer *peer = &self->slots[i];
         envelope_t cut = {.kind = KIND_BACK, .back = {peer->node, {0}}};
         if (peer->state == CUT && link_send(peer->link, &cut, now_us) == OK)
@@ -196,6 +200,7 @@ void relay_peers_tick(relay_peers_t *self, uint64_t now_us)
         if (peer->state == LINGERING && now_us >= peer->left_us + RELAY_PEER_LINGER_US) {
             *peer = (struct relay_peer){.state = DEAD, .died_in = self->sweep};
             self->dead++;
+            self->waning--;
         }
     }
 }

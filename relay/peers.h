@@ -24,6 +24,7 @@ typedef struct relay_peers {
     struct relay_peer *slots; /* owned */
     size_t count;             /* slots in use, lingering or dead */
     size_t dead;              /* of these, waiting for a sweep */
+    size_t waning;            /* of these, still to be told something, or not given up yet */
     uint64_t sweep;           /* the number of the last sweep that began */
     buf_t scratch;            /* for BACK */
     uint64_t overflows;       /* peers cut off because their window was full */

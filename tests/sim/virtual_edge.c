@@ -24,10 +24,11 @@ static virtual_subscription_t *find(virtual_edge_t *self, span_t channel)
 
 static void ask_for(virtual_edge_t *self, virtual_subscription_t *subscription)
 {
+    if (subscription->state != SUBSCRIPTION_WAITS)
+        return;
     const link_t *relay = uplink_route(self->uplink, span_str(subscription->channel));
-    if (subscription->state != SUBSCRIPTION_WAITS || !relay ||
-        uplink_subscribe(self->uplink, span_str(subscription->channel), subscription->position,
-                         subscription->request + 1, now_of(self)))
+    if (!relay || uplink_subscribe(self->uplink, span_str(subscription->channel), subscription->position,
+                                   subscription->request + 1, now_of(self)))
         return;
     subscription->via = link_peer(relay);
     subscription->request++;
